@@ -221,6 +221,12 @@ impl fmt::Display for EventType {
     }
 }
 
+impl From<EventType> for &'static str {
+    fn from(event_type: EventType) -> Self {
+        event_type.as_str()
+    }
+}
+
 impl FromStr for EventType {
     type Err = String;
 

@@ -1,1 +1,30 @@
+#![doc = include_str!("../README.md")]
 
+mod cached;
+mod cli;
+mod consumer;
+mod relay;
+mod telemetry;
+mod trimmer;
+
+pub mod app;
+pub mod config;
+pub mod database;
+pub mod dead_letters;
+pub mod error;
+pub mod http;
+pub mod idempotency;
+pub mod outbox;
+pub mod participant;
+pub mod schema;
+pub mod service;
+pub mod singleton;
+pub mod testing;
+pub mod writer;
+
+pub use app::Chassis;
+pub use cli::main;
+pub use error::Error;
+pub use relay::Published;
+pub use service::{Impossible, Outcome, SagaRow, Service, Task, Validate};
+pub use writer::{Cause, Tx};

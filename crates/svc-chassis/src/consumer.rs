@@ -1,0 +1,195 @@
+//! The consumer: reads this service's streams and makes each event a job of the writer. An input
+//! is acknowledged only when its effects and outputs are committed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use saga_events::Event;
+use saga_events::bus::{Bus, Delivery};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Consumption;
+use crate::dead_letters::{self, Reason};
+use crate::error::{Error, Fault};
+use crate::service::{Outcome, Service};
+use crate::writer::{Job, Tx, Writer};
+
+/// Reads events for a service until shutdown.
+pub(crate) struct EventLoop<S> {
+    pub service: Arc<S>,
+    pub bus: Bus,
+    pub writer: Writer,
+    pub instance: String,
+    pub limits: Consumption,
+    pub shutdown: CancellationToken,
+}
+
+/// A delivery that failed and will be tried again.
+struct Retry<S> {
+    job: Box<Step<S>>,
+    delay: Duration,
+}
+
+impl<S: Service> EventLoop<S> {
+    /// Runs until shutdown; what is in hand then is committed by the writer before it closes.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let mut consumer = self.bus.consumer(&self.instance);
+        let in_flight = Arc::new(Semaphore::new(self.limits.max_in_flight));
+        let (retry, retries) = mpsc::unbounded_channel();
+        tokio::spawn(try_again(retries, self.writer.clone()));
+        let mut delay = Duration::from_millis(50);
+        loop {
+            // Nothing but shutdown may drop a read: what Redis answers to an abandoned one stays
+            // pending until the next connect.
+            let read = tokio::select! {
+                () = self.shutdown.cancelled() => return Ok(()),
+                read = consumer.next() => read,
+            };
+            let deliveries = match read {
+                Ok(deliveries) => deliveries,
+                Err(error) => {
+                    tracing::warn!(%error, "the bus is not reached; reading again soon");
+                    tokio::select! {
+                        () = self.shutdown.cancelled() => return Ok(()),
+                        () = tokio::time::sleep(delay) => {}
+                    }
+                    delay = (delay * 2).min(Duration::from_secs(1));
+                    continue;
+                }
+            };
+            delay = Duration::from_millis(50);
+            for delivery in deliveries {
+                // Waiting here is the back-pressure: what is not read stays in Redis.
+                let permit = tokio::select! {
+                    () = self.shutdown.cancelled() => return Ok(()),
+                    permit = in_flight.clone().acquire_owned() => permit?,
+                };
+                self.writer.submit(Box::new(self.step(delivery, permit, &retry)));
+            }
+        }
+    }
+
+    fn step(
+        &self,
+        delivery: Delivery,
+        permit: OwnedSemaphorePermit,
+        retry: &mpsc::UnboundedSender<Retry<S>>,
+    ) -> Step<S> {
+        Step {
+            service: self.service.clone(),
+            stream: self.bus.stream_of(&delivery.entry).to_owned(),
+            delivery,
+            max_tries: self.limits.max_tries,
+            failures: 0,
+            last_error: String::new(),
+            did: None,
+            retry: retry.clone(),
+            _permit: permit,
+        }
+    }
+}
+
+/// Submits failed deliveries again, each after its delay. Their number is bounded by the permits
+/// that they hold.
+async fn try_again<S: Service>(mut retries: mpsc::UnboundedReceiver<Retry<S>>, writer: Writer) {
+    while let Some(Retry { job, delay }) = retries.recv().await {
+        let writer = writer.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            writer.submit(job);
+        });
+    }
+}
+
+/// One event as a job of the writer.
+struct Step<S> {
+    service: Arc<S>,
+    stream: String,
+    delivery: Delivery,
+    max_tries: u32,
+    /// Tries in which this event, alone in its savepoint, failed with an error of its own.
+    failures: u32,
+    last_error: String,
+    did: Option<Did>,
+    retry: mpsc::UnboundedSender<Retry<S>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+enum Did {
+    Applied(Outcome),
+    Dead(Reason, String),
+}
+
+impl<S: Service> Job for Step<S> {
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let did = match &self.delivery.event {
+            Err(undecodable) => Did::Dead(Reason::Undecodable, undecodable.why.clone()),
+            Ok(_) if self.failures >= self.max_tries => {
+                Did::Dead(Reason::Exhausted, self.last_error.clone())
+            }
+            Ok(event) => match self.service.step(tx, event)? {
+                Outcome::Impossible(why) => Did::Dead(Reason::Impossible, why),
+                outcome => Did::Applied(outcome),
+            },
+        };
+        if let Did::Dead(reason, why) = &did {
+            let attempts = self.failures.max(1);
+            dead_letters::keep(tx, &self.stream, &self.delivery, (*reason, why, attempts))?;
+        }
+        tx.acknowledge(self.delivery.entry.clone());
+        self.did = Some(did);
+        Ok(())
+    }
+
+    fn committed(self: Box<Self>) {
+        let entry = self.delivery.entry.id();
+        match (&self.did, &self.delivery.event) {
+            (Some(Did::Applied(outcome)), Ok(event)) => log_applied(event, outcome),
+            (Some(Did::Dead(reason, why)), Ok(event)) => tracing::error!(
+                order.id = %event.order_id(), event.r#type = %event.event_type(), event.id = %event.id,
+                attempt = event.message.attempt, reason = reason.as_str(), error = %why,
+                "dead letter: nothing changed; the order goes on by its repeat or its deadline"
+            ),
+            (Some(Did::Dead(reason, why)), Err(_)) => tracing::error!(
+                stream = %self.stream, entry, reason = reason.as_str(), error = %why,
+                "dead letter: nothing changed; the line goes on"
+            ),
+            (Some(Did::Applied(_)), Err(_)) | (None, _) => {}
+        }
+    }
+
+    fn failed(mut self: Box<Self>, error: Error) {
+        let retry = self.retry.clone();
+        // A database or a disk that fails is no event's fault.
+        let own = error.fault() == Fault::Own && !matches!(error, Error::Problem(_));
+        let delay = if own {
+            self.failures += 1;
+            self.last_error = error.to_string();
+            Duration::from_millis(20 << self.failures.min(6))
+        } else {
+            Duration::from_millis(500)
+        };
+        if let Ok(event) = &self.delivery.event {
+            tracing::warn!(
+                order.id = %event.order_id(), event.r#type = %event.event_type(), %error,
+                failures = self.failures, "a step failed and is tried again"
+            );
+        }
+        // At shutdown nobody listens; the entry stays pending and comes again after the start.
+        let _ = retry.send(Retry { job: self, delay });
+    }
+}
+
+fn log_applied(event: &Event, outcome: &Outcome) {
+    let outcome = match outcome {
+        Outcome::Changed(state) => state,
+        Outcome::Repeated => "said again",
+        Outcome::Duplicate => "duplicate",
+        Outcome::Impossible(_) => "impossible",
+    };
+    tracing::info!(
+        order.id = %event.order_id(), event.r#type = %event.event_type(), event.id = %event.id,
+        attempt = event.message.attempt, "{outcome}"
+    );
+}

@@ -1,0 +1,114 @@
+//! The edge: what happens to every request before and after its handler. Request id and trace in,
+//! origin checked, problem bodies completed, one log line for what went wrong.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, ResponseError};
+use saga_events::TraceParent;
+use uuid::Uuid;
+
+use super::Problem;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the edge knows of a request, for handlers and logs.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    /// Taken over from `X-Request-Id` or made.
+    pub request_id: String,
+    /// Continued from `traceparent` or begun.
+    pub traceparent: TraceParent,
+}
+
+impl RequestContext {
+    /// The context of a request that came through the edge.
+    pub fn of(request: &HttpRequest) -> Self {
+        request.extensions().get::<Self>().cloned().unwrap_or_else(|| Self::new(request.headers()))
+    }
+
+    fn new(headers: &HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        // An id from outside goes into logs: printable, without spaces, and short, or not at all.
+        let acceptable =
+            |id: &&str| !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic());
+        let request_id = text("x-request-id").filter(acceptable).map(str::to_owned);
+        Self {
+            request_id: request_id.unwrap_or_else(|| Uuid::now_v7().to_string()),
+            traceparent: text("traceparent").and_then(|t| t.parse().ok()).unwrap_or_default(),
+        }
+    }
+}
+
+/// The middleware, for `actix_web::middleware::from_fn`.
+///
+/// # Errors
+/// None of its own: every error becomes an answer here.
+pub async fn edge(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let context = RequestContext::new(request.headers());
+    request.extensions_mut().insert(context.clone());
+    let http = request.request().clone();
+    let answer = if is_foreign(&request) {
+        let detail = "a state-changing call from another origin is not allowed";
+        let problem = Problem::new(StatusCode::FORBIDDEN, "FOREIGN_ORIGIN", detail);
+        request.into_response(problem.error_response()).map_into_boxed_body()
+    } else {
+        match next.call(request).await {
+            Ok(response) => response.map_into_boxed_body(),
+            Err(error) => ServiceResponse::new(http.clone(), error.error_response()),
+        }
+    };
+    let mut answer = complete(answer, &http, &context);
+    if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+        answer.headers_mut().insert(REQUEST_ID, id);
+    }
+    Ok(answer)
+}
+
+/// A page of another site must not buy: browsers send `Origin` with every state-changing call.
+fn is_foreign(request: &ServiceRequest) -> bool {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let Some(origin) = request.headers().get(ORIGIN).filter(|_| !safe) else { return false };
+    let connection = request.connection_info();
+    let own = format!("{}://{}", connection.scheme(), connection.host());
+    origin.to_str().map_or(true, |origin| !origin.eq_ignore_ascii_case(&own))
+}
+
+/// Makes every error answer a complete problem, whoever made it, and logs the server's faults.
+fn complete(answer: ServiceResponse, http: &HttpRequest, context: &RequestContext) -> ServiceResponse {
+    let status = answer.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return answer;
+    }
+    let problem = answer.response().extensions().get::<Problem>().cloned();
+    let problem = problem.unwrap_or_else(|| of_status(status, http));
+    let (path, request_id) = (http.path(), &context.request_id);
+    if status.is_server_error() {
+        tracing::error!(request.id = %request_id, http.path = %path, error = %problem, "a request failed");
+    } else {
+        tracing::debug!(request.id = %request_id, http.path = %path, error = %problem, "a request was refused");
+    }
+    let mut response = problem.response_for(path, request_id);
+    for (name, value) in answer.headers() {
+        if name == actix_web::http::header::ALLOW {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    answer.into_response(response)
+}
+
+/// The problem of an answer that the framework made.
+fn of_status(status: StatusCode, http: &HttpRequest) -> Problem {
+    match status {
+        StatusCode::NOT_FOUND => Problem::not_found("NO_SUCH_PATH", format!("path {}", http.path())),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new(status, "METHOD_NOT_ALLOWED", "this path does not answer to that method")
+        }
+        _ => Problem::new(status, "REFUSED", status.canonical_reason().unwrap_or("refused")),
+    }
+}

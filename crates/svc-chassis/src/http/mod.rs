@@ -1,0 +1,13 @@
+//! HTTP, as all six services speak it.
+
+mod body;
+mod edge;
+mod problem;
+mod resource;
+mod shared;
+
+pub use body::{Body, Page, Query, id_in_path};
+pub use edge::{RequestContext, edge};
+pub use problem::Problem;
+pub use resource::{Resource, resource};
+pub use shared::{Pages, page_of, shared_routes};

@@ -1,0 +1,62 @@
+//! A path with its methods. Other methods are answered 405 with `Allow`.
+
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{FromRequest, Handler, Responder, ResponseError, web};
+
+use super::Problem;
+
+/// A path and what can be done with it.
+pub struct Resource {
+    resource: actix_web::Resource,
+    methods: Vec<Method>,
+}
+
+/// Begins a path: `resource("/orders").post(create).register(app)`.
+pub fn resource(path: &str) -> Resource {
+    Resource { resource: web::resource(path), methods: Vec::new() }
+}
+
+macro_rules! methods {
+    ($($name:ident $method:ident,)*) => {$(
+        #[doc = concat!("Adds the handler of `", stringify!($method), "`.")]
+        #[must_use]
+        pub fn $name<F, Args>(self, handler: F) -> Self
+        where
+            F: Handler<Args>,
+            Args: FromRequest + 'static,
+            F::Output: Responder + 'static,
+        {
+            self.route(Method::$method, handler)
+        }
+    )*};
+}
+
+impl Resource {
+    methods! { get GET, post POST, put PUT, patch PATCH, delete DELETE, }
+
+    fn route<F, Args>(mut self, method: Method, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.resource = self.resource.route(web::method(method.clone()).to(handler));
+        self.methods.push(method);
+        self
+    }
+
+    /// Ends the path and adds it to the service.
+    pub fn register(self, app: &mut web::ServiceConfig) {
+        let allow = self.methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        app.service(self.resource.default_service(web::to(move || {
+            let detail = format!("this path answers to {allow}");
+            let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
+            let mut response = problem.error_response();
+            if let Ok(value) = HeaderValue::from_str(&allow) {
+                response.headers_mut().insert(ALLOW, value);
+            }
+            std::future::ready(response)
+        })));
+    }
+}

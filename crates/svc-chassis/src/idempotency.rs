@@ -1,0 +1,88 @@
+//! Idempotency keys: the same request twice makes one thing. The key's row is committed with what
+//! it made. Source: draft-ietf-httpapi-idempotency-key-header.
+
+use actix_web::HttpRequest;
+use diesel::prelude::*;
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::http::Problem;
+use crate::schema::idempotency_keys as keys;
+use crate::writer::Tx;
+
+/// A request's `Idempotency-Key` with what it is compared by.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey {
+    scope: String,
+    key: String,
+    body: String,
+}
+
+impl IdempotencyKey {
+    /// Reads the header. `scope` is the caller's user id, or the path where there is none; `body`
+    /// is the parsed body: two requests are the same when they mean the same.
+    ///
+    /// # Errors
+    /// 400 for a key that is not 1 to 255 printable ASCII characters.
+    pub fn of(request: &HttpRequest, scope: &str, body: &Value) -> Result<Option<Self>, Problem> {
+        let Some(header) = request.headers().get("Idempotency-Key") else { return Ok(None) };
+        let key = header.to_str().unwrap_or_default();
+        if key.is_empty() || key.len() > 255 || !key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            let message = "must be 1 to 255 printable ASCII characters";
+            return Err(Problem::malformed("Idempotency-Key", message));
+        }
+        Ok(Some(Self { scope: scope.to_owned(), key: key.to_owned(), body: body.to_string() }))
+    }
+
+    /// What this key made before, as the id that was remembered; `None`: it is new.
+    ///
+    /// # Errors
+    /// 422 when it came with another body.
+    pub fn look_up(&self, conn: &mut SqliteConnection) -> Result<Option<String>, Error> {
+        let row = keys::table.find((&self.scope, &self.key)).select((keys::body, keys::made));
+        match row.first::<(String, String)>(conn).optional()? {
+            None => Ok(None),
+            Some((body, made)) if body == self.body => Ok(Some(made)),
+            Some(_) => {
+                let message = "was used before with another body; use a new key for a new request";
+                Err(Problem::invalid("Idempotency-Key", message).into())
+            }
+        }
+    }
+
+    /// Remembers what this key made, in the transaction that makes it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn remember(&self, tx: &mut Tx<'_>, made: &impl ToString) -> Result<(), Error> {
+        let row = (
+            keys::scope.eq(&self.scope),
+            keys::key.eq(&self.key),
+            keys::body.eq(&self.body),
+            keys::made.eq(made.to_string()),
+            keys::created_at.eq(tx.now()),
+        );
+        diesel::insert_into(keys::table).values(row).execute(tx.conn())?;
+        Ok(())
+    }
+}
+
+/// Runs `make` once for a key: within the writer's transaction, either what the key made before, or
+/// what `make` makes now. The flag says whether it was made before.
+///
+/// # Errors
+/// 422 for another body under the same key; `make`'s own.
+pub fn once<Id: std::str::FromStr + ToString + Clone>(
+    tx: &mut Tx<'_>,
+    key: Option<&IdempotencyKey>,
+    make: impl FnOnce(&mut Tx<'_>) -> Result<Id, Error>,
+) -> Result<(Id, bool), Error> {
+    let Some(key) = key else { return Ok((make(tx)?, false)) };
+    if let Some(made) = key.look_up(tx.conn())? {
+        let id = made.parse().map_err(|_| Error::internal(format!("idempotency key made {made:?}")))?;
+        return Ok((id, true));
+    }
+    let id = make(tx)?;
+    key.remember(tx, &id)?;
+    Ok((id, false))
+}

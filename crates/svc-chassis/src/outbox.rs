@@ -1,0 +1,98 @@
+//! The outbox: what this service has said, in the order in which it was committed. It is also the
+//! journal that timelines and audits read.
+
+use diesel::prelude::*;
+use saga_events::{Event, EventId, EventType, Message, OrderId, Payload, Timestamp, TraceParent};
+
+use crate::error::Error;
+use crate::schema::{outbox, relay_position};
+
+/// A row: the payload and the few fields of the envelope that cannot be derived.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = outbox, treat_none_as_default_value = false)]
+struct OutboxRow {
+    seq: i64,
+    event_id: EventId,
+    order_id: OrderId,
+    event_type: EventType,
+    causation_id: Option<EventId>,
+    attempt: i64,
+    time: Timestamp,
+    traceparent: Option<String>,
+    data: String,
+}
+
+/// Appends an event under the next number of the sequence, which the one writer hands out.
+pub(crate) fn append(conn: &mut SqliteConnection, seq: i64, event: &Event) -> Result<(), Error> {
+    let row = OutboxRow {
+        seq,
+        event_id: event.id,
+        order_id: event.order_id(),
+        event_type: event.event_type(),
+        causation_id: event.causation_id,
+        attempt: event.message.attempt.into(),
+        time: event.time,
+        traceparent: event.traceparent.as_ref().map(|trace| trace.as_str().to_owned()),
+        data: serde_json::to_string(&event.message.payload).map_err(Error::internal)?,
+    };
+    diesel::insert_into(outbox::table).values(row).execute(conn)?;
+    Ok(())
+}
+
+/// The rows from `seq` on, at most `limit`, with their numbers.
+///
+/// # Errors
+/// The database's; [`Error::Internal`] for a row that is no event of the contract.
+pub fn read_from(conn: &mut SqliteConnection, seq: i64, limit: i64) -> Result<Vec<(i64, Event)>, Error> {
+    let query = outbox::table.filter(outbox::seq.ge(seq)).order(outbox::seq).limit(limit);
+    events(query.select(OutboxRow::as_select()).load(conn)?)
+}
+
+/// Everything this service said about a purchase, oldest first.
+///
+/// # Errors
+/// As [`read_from`].
+pub fn of_order(conn: &mut SqliteConnection, order: OrderId) -> Result<Vec<Event>, Error> {
+    let query = outbox::table.filter(outbox::order_id.eq(order)).order(outbox::seq);
+    let rows = events(query.select(OutboxRow::as_select()).load(conn)?)?;
+    Ok(rows.into_iter().map(|(_, event)| event).collect())
+}
+
+/// The number of the last row ever written: pruning may have removed it, so the relay's position
+/// counts too.
+pub(crate) fn last_seq(conn: &mut SqliteConnection) -> QueryResult<i64> {
+    let last: Option<i64> = outbox::table.select(diesel::dsl::max(outbox::seq)).first(conn)?;
+    Ok(last.unwrap_or(0).max(published(conn)?))
+}
+
+/// How far the relay has published, as remembered.
+pub(crate) fn published(conn: &mut SqliteConnection) -> QueryResult<i64> {
+    relay_position::table.select(relay_position::published).first(conn)
+}
+
+/// Remembers how far the relay has published.
+pub(crate) fn set_published(conn: &mut SqliteConnection, seq: i64) -> QueryResult<()> {
+    diesel::update(relay_position::table).set(relay_position::published.eq(seq)).execute(conn)?;
+    Ok(())
+}
+
+fn events(rows: Vec<OutboxRow>) -> Result<Vec<(i64, Event)>, Error> {
+    rows.into_iter().map(|row| Ok((row.seq, Event::try_from(row)?))).collect()
+}
+
+impl TryFrom<OutboxRow> for Event {
+    type Error = Error;
+
+    fn try_from(row: OutboxRow) -> Result<Self, Error> {
+        let kind = row.event_type.spec().payload;
+        let payload = Payload::decode(kind, &row.data).map_err(Error::internal)?;
+        let attempt = u32::try_from(row.attempt).map_err(Error::internal)?;
+        Ok(Event {
+            id: row.event_id,
+            time: row.time,
+            causation_id: row.causation_id,
+            traceparent: row.traceparent.and_then(|text| text.parse::<TraceParent>().ok()),
+            message: Message { event_type: row.event_type, attempt, payload },
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! What user-, inventory- and item-svc have in common: the state machine and its rows.
+
+mod machine;
+mod store;
+
+pub use machine::{Hold, Participant, State, Step, Wire, step};
+pub use store::{Books, MIGRATIONS, apply, hold_of, saga_of, sagas};

@@ -1,0 +1,152 @@
+//! The relay: takes what was committed to Redis, in the order of the outbox.
+//!
+//! Committed batches arrive through memory. Where that does not continue what is published (after
+//! a start, or when Redis was away) the outbox is read instead. Acknowledgements go behind the
+//! outputs in the same transaction, or alone where Redis refuses outputs: the outbox is durable, so
+//! a refused output must not hold back an acknowledgement, or nothing could ever be trimmed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use saga_events::Event;
+use saga_events::bus::{Bus, Entry, PublishError};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::database::Readers;
+use crate::error::Error;
+use crate::outbox;
+use crate::writer::{Batch, Writer};
+
+/// Rows read from the outbox at once, and events published in one transaction.
+const PAGE: i64 = 512;
+/// How often the position is remembered: a restart publishes at most so much twice.
+const REMEMBER_EVERY: Duration = Duration::from_secs(1);
+
+/// How far this service has published. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Published(Arc<AtomicI64>);
+
+impl Published {
+    /// The number of the last row of the outbox that Redis has.
+    pub fn seq(&self) -> i64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Publishes committed batches until the channel closes.
+pub(crate) struct Relay {
+    pub bus: Bus,
+    pub readers: Readers,
+    pub writer: Writer,
+    pub batches: mpsc::UnboundedReceiver<Batch>,
+    pub published: Published,
+}
+
+impl Relay {
+    /// Publishes what an earlier run left, then what comes. Ends when the writer has ended and
+    /// everything is published, or at `deadline_after_close` when Redis is away.
+    pub async fn run(mut self, deadline_after_close: Duration) -> anyhow::Result<()> {
+        let remembered = self.readers.read(|conn| Ok(outbox::published(conn)?)).await?;
+        self.published.0.store(remembered, Ordering::Release);
+        let mut saved = (remembered, Instant::now());
+        let mut open = self.catch_up(None).await?;
+        while open {
+            let Some(batch) = self.batches.recv().await else { break };
+            open = self.take(batch).await?;
+            if saved.0 != self.published.seq() && saved.1.elapsed() >= REMEMBER_EVERY {
+                saved = (self.remember().await, Instant::now());
+            }
+        }
+        let _ = self.catch_up(Some(Instant::now() + deadline_after_close)).await?;
+        Ok(())
+    }
+
+    /// Publishes a batch and what came in meanwhile. `false`: the channel is closed.
+    async fn take(&mut self, mut batch: Batch) -> Result<bool, Error> {
+        while batch.events.len() < PAGE as usize
+            && let Ok(next) = self.batches.try_recv()
+        {
+            batch.events.extend(next.events);
+            batch.acks.extend(next.acks);
+        }
+        let continues = batch.events.is_empty() || batch.first_seq == self.published.seq() + 1;
+        if continues {
+            match self.publish(&batch.events, &batch.acks).await {
+                Ok(()) => return Ok(true),
+                Err(error) => tracing::warn!(%error, "redis does not take events; they wait in the outbox"),
+            }
+        }
+        self.acknowledge(&batch.acks).await;
+        self.catch_up(None).await
+    }
+
+    async fn publish(&self, events: &[Event], acks: &[Entry]) -> Result<(), PublishError> {
+        self.bus.publish(events, acks).await?;
+        let count = i64::try_from(events.len()).unwrap_or(0);
+        self.published.0.fetch_add(count, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Publishes from the outbox until nothing is left there. While Redis is away, what arrives
+    /// through memory is acknowledged and dropped: it is in the outbox. `false`: the channel is
+    /// closed, or the deadline has passed.
+    async fn catch_up(&mut self, deadline: Option<Instant>) -> Result<bool, Error> {
+        let mut delay = Duration::from_millis(50);
+        let mut open = deadline.is_none();
+        loop {
+            let mut acks = Vec::new();
+            loop {
+                match self.batches.try_recv() {
+                    Ok(batch) => acks.extend(batch.acks),
+                    Err(mpsc::error::TryRecvError::Empty) => break,
+                    Err(mpsc::error::TryRecvError::Disconnected) => {
+                        open = false;
+                        break;
+                    }
+                }
+            }
+            let from = self.published.seq() + 1;
+            let rows = self.readers.read(move |conn| outbox::read_from(conn, from, PAGE)).await?;
+            if rows.is_empty() {
+                self.acknowledge(&acks).await;
+                return Ok(open);
+            }
+            let last = rows.last().map_or(0, |(seq, _)| *seq);
+            let events: Vec<Event> = rows.into_iter().map(|(_, event)| event).collect();
+            match self.bus.publish(&events, &acks).await {
+                Ok(()) => {
+                    // Pruned rows leave gaps in the numbers, so the position is set, not counted.
+                    self.published.0.store(last, Ordering::Release);
+                    delay = Duration::from_millis(50);
+                }
+                Err(error) => {
+                    self.acknowledge(&acks).await;
+                    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                        tracing::warn!(%error, "what is not published waits in the outbox for the next start");
+                        return Ok(false);
+                    }
+                    tokio::time::sleep(delay).await;
+                    delay = (delay * 2).min(Duration::from_secs(1));
+                }
+            }
+        }
+    }
+
+    /// Failing is harmless: the entries come again, as plain duplicates.
+    async fn acknowledge(&self, acks: &[Entry]) {
+        if let Err(error) = self.bus.acknowledge(acks).await {
+            tracing::debug!(%error, count = acks.len(), "not acknowledged; they will be delivered again");
+        }
+    }
+
+    async fn remember(&self) -> i64 {
+        let seq = self.published.seq();
+        let stored = self.writer.write(move |tx| Ok(outbox::set_published(tx.conn(), seq)?)).await;
+        if let Err(error) = stored {
+            tracing::debug!(%error, "the relay's position is not remembered; a restart publishes more twice");
+        }
+        seq
+    }
+}

@@ -1,0 +1,144 @@
+//! What a service has to say to the chassis.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use diesel_migrations::EmbeddedMigrations;
+use saga_events::{Event, OrderId, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::app::Chassis;
+use crate::error::Error;
+use crate::writer::Tx;
+
+/// One of the six. Everything else (configuration, telemetry, HTTP, writer, outbox, relay,
+/// consumer, dead letters, shutdown) is the chassis'.
+pub trait Service: Send + Sync + Sized + 'static {
+    /// Who it is: its name, port, subscriptions.
+    const ME: saga_events::Service;
+    /// One sentence for `--help`.
+    const ABOUT: &'static str;
+    /// The name of its own section of the configuration, and that section's defaults as TOML.
+    const SECTION: &'static str;
+    /// `[order]\ndeadline_ms = 60000` and so on, commented.
+    const DEFAULTS: &'static str;
+    /// Its own section, with `deny_unknown_fields`.
+    type Config: DeserializeOwned + Validate + Clone + Send + Sync + 'static;
+
+    /// The migrations of its own tables, oldest first; the chassis' come before.
+    fn migrations() -> Vec<EmbeddedMigrations>;
+
+    /// Makes the service. The database is open and migrated; nothing runs yet.
+    ///
+    /// # Errors
+    /// What keeps it from starting, in one line.
+    fn open(chassis: &Chassis, config: Self::Config) -> anyhow::Result<Self>;
+
+    /// Applies one event that this service consumes, inside the writer's transaction. May run
+    /// again for the same event after its transaction was undone: it keeps no state of its own.
+    ///
+    /// # Errors
+    /// Technical ones only: the event is tried again, and is a dead letter after some tries. A
+    /// business refusal is an outgoing message.
+    fn step(&self, tx: &mut Tx<'_>, event: &Event) -> Result<Outcome, Error>;
+
+    /// Where it stands with a purchase.
+    ///
+    /// # Errors
+    /// The database's.
+    fn saga(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<Option<SagaRow>>;
+
+    /// A page of its rows in order of the order's id.
+    ///
+    /// # Errors
+    /// The database's.
+    fn sagas(
+        conn: &mut SqliteConnection,
+        after: Option<OrderId>,
+        state: Option<&str>,
+        limit: i64,
+    ) -> QueryResult<Vec<SagaRow>>;
+
+    /// Its routes; the shared ones are there already. Handlers take `web::Data<Self>` and
+    /// `web::Data<Chassis>`.
+    fn routes(app: &mut actix_web::web::ServiceConfig);
+
+    /// What it runs beside HTTP and the consumer. A task that ends before shutdown ends the
+    /// service: it names what failed.
+    fn tasks(self: &Arc<Self>, _chassis: &Chassis) -> Vec<Task> {
+        Vec::new()
+    }
+}
+
+/// A configuration section that can say what is wrong with it.
+pub trait Validate {
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// One line: the key and why, `order.deadline_ms must be at least 1000`.
+    fn validate(&self) -> Result<(), String>;
+}
+
+/// Something a service runs until [`Chassis::shutdown`] is cancelled.
+pub struct Task {
+    /// What the log calls it.
+    pub name: &'static str,
+    /// The task; an error ends the service.
+    pub run: Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>,
+}
+
+impl Task {
+    /// A named task.
+    pub fn new(
+        name: &'static str,
+        run: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) -> Self {
+        Self { name, run: Box::pin(run) }
+    }
+}
+
+/// What an event did, for the log and for the dead letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The state is a new one: its name.
+    Changed(&'static str),
+    /// The last output was said again: the input carried a higher attempt.
+    Repeated,
+    /// A plain duplicate: nothing happened.
+    Duplicate,
+    /// A cell that cannot be reached unless something is broken: nothing changed, the event is a
+    /// dead letter, an alarm is raised.
+    Impossible(String),
+}
+
+/// A cell of a state table that cannot be reached unless something is broken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("impossible: {input} in state {state}")]
+pub struct Impossible {
+    state: &'static str,
+    input: &'static str,
+}
+
+impl Impossible {
+    /// Of a state (`–` where there is no row) and an input, by their names.
+    pub fn new(state: &'static str, input: impl Into<&'static str>) -> Self {
+        Self { state, input: input.into() }
+    }
+}
+
+/// One line of `GET /sagas`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SagaRow {
+    /// The purchase's id.
+    pub order_id: OrderId,
+    /// The state's name in the service's own table.
+    pub state: String,
+    /// Money, slots, pieces: what the service keeps for this purchase.
+    pub amount: i64,
+    /// When the row changed last.
+    pub updated_at: Timestamp,
+}
