@@ -1,0 +1,2 @@
+DROP TABLE restocks;
+DROP TABLE items;
