@@ -1,0 +1,3 @@
+DROP INDEX holds_of_user;
+DROP TABLE deposits;
+DROP TABLE users;
