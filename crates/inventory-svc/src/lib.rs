@@ -1,1 +1,58 @@
+#![doc = include_str!("../README.md")]
 
+pub mod config;
+mod http;
+pub mod saga;
+mod schema;
+pub mod store;
+
+use diesel::prelude::*;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use saga_events::{Event, OrderId};
+use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Tx, participant};
+
+use crate::config::Config;
+use crate::saga::InventorySaga;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
+
+/// The service: what it says to the chassis.
+#[derive(Debug)]
+pub struct InventorySvc;
+
+impl Service for InventorySvc {
+    const ME: saga_events::Service = saga_events::Service::Inventory;
+    const ABOUT: &'static str = "Each user's slots and items; holds room for purchases.";
+    const SECTION: &'static str = "inventory";
+    const DEFAULTS: &'static str = config::DEFAULTS;
+    type Config = Config;
+
+    fn migrations() -> Vec<EmbeddedMigrations> {
+        vec![participant::MIGRATIONS, MIGRATIONS]
+    }
+
+    fn open(_: &Chassis, Config {}: Config) -> anyhow::Result<Self> {
+        Ok(Self)
+    }
+
+    fn step(&self, tx: &mut Tx<'_>, event: &Event) -> Result<Outcome, Error> {
+        participant::apply::<InventorySaga>(tx, event)
+    }
+
+    fn saga(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<Option<SagaRow>> {
+        participant::saga_of(conn, order)
+    }
+
+    fn sagas(
+        conn: &mut SqliteConnection,
+        after: Option<OrderId>,
+        state: Option<&str>,
+        limit: i64,
+    ) -> QueryResult<Vec<SagaRow>> {
+        participant::sagas(conn, after, state, limit)
+    }
+
+    fn routes(app: &mut actix_web::web::ServiceConfig) {
+        http::routes(app);
+    }
+}

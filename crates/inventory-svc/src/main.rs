@@ -1,1 +1,7 @@
-fn main() {}
+//! The inventory-svc process.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    svc_chassis::main::<inventory_svc::InventorySvc>()
+}

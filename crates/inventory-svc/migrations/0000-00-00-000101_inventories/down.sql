@@ -1,0 +1,2 @@
+DROP TABLE stacks;
+DROP TABLE inventories;
