@@ -52,17 +52,16 @@ pub async fn edge(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let context = RequestContext::new(request.headers());
     request.extensions_mut().insert(context.clone());
-    let http = request.request().clone();
     let answer = if is_foreign(&request) {
         let detail = "a state-changing call from another origin is not allowed";
         let problem = Problem::new(StatusCode::FORBIDDEN, "FOREIGN_ORIGIN", detail);
         request.into_response(problem.error_response()).map_into_boxed_body()
     } else {
-        match next.call(request).await {
-            Ok(response) => response.map_into_boxed_body(),
-            Err(error) => ServiceResponse::new(http.clone(), error.error_response()),
-        }
+        // What handlers and extractors refuse is an answer by now; nothing else makes an error.
+        next.call(request).await?.map_into_boxed_body()
     };
+    // Not cloned before: the router needs the request for itself.
+    let http = answer.request().clone();
     let mut answer = complete(answer, &http, &context);
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         answer.headers_mut().insert(REQUEST_ID, id);
