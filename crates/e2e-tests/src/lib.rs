@@ -1,1 +1,30 @@
+#![doc = include_str!("../README.md")]
+// This crate is tests and what they share: whatever does not go as it must ends the test, with a
+// sentence.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::missing_panics_doc)]
 
+mod books;
+mod client;
+mod database;
+mod eventually;
+mod invariants;
+mod model;
+mod ports;
+mod process;
+mod redis_server;
+mod shop;
+mod stage;
+mod system;
+
+pub use books::Books;
+pub use client::{Answer, Client};
+pub use database::{DeadLetter, File};
+pub use eventually::{PATIENCE, eventually, together};
+pub use model::{Account, Hold, Inventory, Item, Notification, Order, Payment, Said, Stack};
+pub use ports::free_port;
+pub use process::{Process, Signal, binary};
+pub use redis_server::RedisServer;
+pub use shop::{Ledger, Sale};
+pub use stage::Stage;
+pub use system::{Builder, System};

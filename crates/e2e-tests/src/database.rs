@@ -1,0 +1,88 @@
+//! What a service has stored, read from its file. Only for what no HTTP call tells.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
+
+/// A service's SQLite file, opened read-only.
+#[derive(Debug, Clone)]
+pub struct File {
+    path: PathBuf,
+}
+
+/// A row of the `dead_letters` table.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+#[allow(missing_docs)]
+pub struct DeadLetter {
+    #[diesel(sql_type = Text)]
+    pub reason: String,
+    #[diesel(sql_type = Text)]
+    pub error: String,
+    #[diesel(sql_type = BigInt)]
+    pub attempts: i64,
+    #[diesel(sql_type = Text)]
+    pub stream: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub event_type: Option<String>,
+    #[diesel(sql_type = Text)]
+    pub event: String,
+}
+
+#[derive(QueryableByName)]
+struct Name {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+impl File {
+    /// The file at this path. A service may be writing to it.
+    pub fn at(path: impl AsRef<Path>) -> Self {
+        Self {
+            path: path.as_ref().to_owned(),
+        }
+    }
+
+    /// One number: `SELECT … AS number`.
+    pub fn number(&self, sql: &str) -> i64 {
+        let row: QueryResult<Number> = diesel::sql_query(sql).get_result(&mut self.open());
+        row.unwrap_or_else(|error| panic!("{sql}: {error}")).number
+    }
+
+    /// The dead letters, oldest first.
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        let sql = "SELECT reason, error, attempts, stream, type AS event_type, event \
+                   FROM dead_letters ORDER BY id";
+        diesel::sql_query(sql).load(&mut self.open()).unwrap()
+    }
+
+    /// How many rows each table has. Left out is what changes without anybody asking: the fencing
+    /// numbers and the relay's position.
+    pub fn rows(&self) -> BTreeMap<String, i64> {
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' \
+                   AND name NOT IN ('fences', 'relay_position') AND name NOT LIKE 'sqlite%'";
+        let tables: Vec<Name> = diesel::sql_query(sql).load(&mut self.open()).unwrap();
+        let count = |table: &str| self.number(&format!("SELECT count(*) AS number FROM {table}"));
+        tables
+            .into_iter()
+            .map(|Name { name }| (name.clone(), count(&name)))
+            .collect()
+    }
+
+    fn open(&self) -> SqliteConnection {
+        let url = format!("file:{}?mode=ro", self.path.display());
+        let mut conn = SqliteConnection::establish(&url)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));
+        diesel::sql_query("PRAGMA busy_timeout = 5000")
+            .execute(&mut conn)
+            .unwrap();
+        conn
+    }
+}

@@ -1,0 +1,100 @@
+//! A Redis of the test's own: on a free port, with its data in a temporary folder.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use redis::FromRedisValue;
+
+use crate::{PATIENCE, Process, Signal, eventually, free_port};
+
+/// A private `redis-server`. Dropping it ends it.
+#[derive(Debug)]
+pub struct RedisServer {
+    port: u16,
+    folder: PathBuf,
+    process: Mutex<Option<Process>>,
+}
+
+impl RedisServer {
+    /// Prepares one that keeps its files and its log in this folder; it does not run yet.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            port: free_port(),
+            folder: folder.to_owned(),
+            process: Mutex::default(),
+        }
+    }
+
+    /// Starts it and waits until it answers. Data of an earlier run are there again: every write
+    /// goes to an append-only file.
+    pub async fn start(&self) {
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"]);
+        command.args([
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "everysec",
+        ]);
+        command
+            .args(["--maxmemory-policy", "noeviction"])
+            .arg("--dir")
+            .arg(&self.folder);
+        let process = Process::start("redis-server", command, &self.log());
+        *self.process.lock().unwrap() = Some(process);
+        let client = redis::Client::open(self.url()).unwrap();
+        let ask = async || {
+            let mut connection = client.get_multiplexed_async_connection().await?;
+            redis::cmd("PING")
+                .query_async::<String>(&mut connection)
+                .await
+        };
+        eventually("redis answers", PATIENCE, ask).await;
+    }
+
+    /// `redis://127.0.0.1:port`
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Where its log is.
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("redis-server.log")
+    }
+
+    /// `kill -9`.
+    pub fn kill(&self) {
+        *self.process.lock().unwrap() = None;
+    }
+
+    /// Freezes or thaws it.
+    pub fn send(&self, signal: Signal) {
+        self.process
+            .lock()
+            .unwrap()
+            .as_ref()
+            .expect("redis-server runs")
+            .send(signal);
+    }
+
+    /// Sends one command, its words separated by spaces: `FLUSHALL`, `XLEN saga:{0}:order.created`.
+    pub async fn ask<T: FromRedisValue>(&self, words: &str) -> T {
+        let words: Vec<&str> = words.split(' ').collect();
+        self.ask_words(&words).await
+    }
+
+    /// Sends one command, its words apart: for those that contain spaces.
+    pub async fn ask_words<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command
+            .query_async(&mut connection)
+            .await
+            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+}
