@@ -1,1 +1,110 @@
+#![doc = include_str!("../README.md")]
 
+// In the order in which a payment passes through them.
+mod config;
+mod http;
+pub mod saga;
+mod schema;
+pub mod store;
+
+pub mod authorize;
+pub mod gateway;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix_web::web;
+use anyhow::Context;
+use diesel::prelude::*;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use saga_events::{Event, OrderId};
+use svc_chassis::database::Database;
+use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Task, Tx};
+use tokio::sync::mpsc;
+
+use authorize::Asker;
+use gateway::Charge;
+use gateway::simulated::Simulated;
+
+pub use config::Config;
+
+/// payment-svc.
+pub struct PaymentSvc {
+    gateway: Arc<Simulated>,
+    asker: Arc<Asker<Simulated>>,
+    /// Charges to ask the gateway for, from the writer after each commit …
+    to_ask: mpsc::UnboundedSender<Charge>,
+    /// … to the one task that asks, which takes this end when it starts.
+    to_be_asked: Mutex<Option<mpsc::UnboundedReceiver<Charge>>>,
+}
+
+impl Service for PaymentSvc {
+    const ME: saga_events::Service = saga_events::Service::Payment;
+    const ABOUT: &'static str = "Asks the gateway: the pivot of every purchase";
+    const SECTION: &'static str = "gateway";
+    const DEFAULTS: &'static str = include_str!("defaults.toml");
+    type Config = Config;
+
+    fn migrations() -> Vec<EmbeddedMigrations> {
+        const OWN: EmbeddedMigrations = embed_migrations!();
+        vec![OWN]
+    }
+
+    fn open(chassis: &Chassis, config: Config) -> anyhow::Result<Self> {
+        let database =
+            Database::from_url(&chassis.settings.database.url).map_err(anyhow::Error::msg)?;
+        let book = config.book(database.path());
+        let gateway = Arc::new(Simulated::open(&book, config.behaviour())?);
+        let asker = Asker::new(gateway.clone(), config.timeout(), config.max_calls);
+        let (to_ask, to_be_asked) = mpsc::unbounded_channel();
+        let to_be_asked = Mutex::new(Some(to_be_asked));
+        Ok(Self {
+            gateway,
+            asker: Arc::new(asker),
+            to_ask,
+            to_be_asked,
+        })
+    }
+
+    fn step(&self, tx: &mut Tx<'_>, event: &Event) -> Result<Outcome, Error> {
+        let (outcome, charge) = store::apply(tx, event)?;
+        if let Some(charge) = charge {
+            let to_ask = self.to_ask.clone();
+            // At shutdown nobody listens; the row says so, and it is asked after the next start.
+            tx.after_commit(move || {
+                let _ = to_ask.send(charge);
+            });
+        }
+        Ok(outcome)
+    }
+
+    fn saga(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<Option<SagaRow>> {
+        store::saga_of(conn, order)
+    }
+
+    fn sagas(
+        conn: &mut SqliteConnection,
+        after: Option<OrderId>,
+        state: Option<&str>,
+        limit: i64,
+    ) -> QueryResult<Vec<SagaRow>> {
+        store::sagas(conn, after, state, limit)
+    }
+
+    fn routes(app: &mut web::ServiceConfig) {
+        http::routes(app);
+    }
+
+    fn tasks(self: &Arc<Self>, chassis: &Chassis) -> Vec<Task> {
+        let (asker, chassis) = (self.asker.clone(), chassis.clone());
+        let charges = self
+            .to_be_asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let task = Task::new("gateway", async move {
+            let charges = charges.context("the task that asks was started twice")?;
+            authorize::run(asker, chassis, charges).await
+        });
+        vec![task]
+    }
+}

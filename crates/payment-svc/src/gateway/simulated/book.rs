@@ -1,0 +1,167 @@
+//! The bank's book: an SQLite file of its own, owned by one thread that commits what waits in one
+//! transaction and answers after the commit. Nothing here blocks the runtime.
+
+use std::path::Path;
+use std::sync::mpsc;
+
+use anyhow::Context;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use saga_events::{Amount, OrderId, Timestamp};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::super::{Authorization, Charge, Unknown};
+use crate::saga::Answer;
+
+/// The most requests in one transaction: a commit costs the same for one and for many.
+const MAX_BATCH: usize = 1024;
+
+diesel::table! {
+    charges (key) {
+        key -> Binary,
+        amount -> BigInt,
+        answer -> Text,
+        reference -> Text,
+        created_at -> BigInt,
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = charges)]
+struct NewCharge<'a> {
+    key: OrderId,
+    amount: Amount,
+    answer: Answer,
+    reference: &'a str,
+    created_at: Timestamp,
+}
+
+/// Asks the book's thread. Cheap to clone; the thread ends with the last of them.
+#[derive(Clone)]
+pub(super) struct Book {
+    requests: mpsc::Sender<Request>,
+}
+
+struct Request {
+    key: OrderId,
+    /// What to write where the key is new; `None` only looks.
+    if_new: Option<(Amount, Answer)>,
+    reply: oneshot::Sender<Result<Option<Authorization>, Unknown>>,
+}
+
+impl Book {
+    /// Opens the file and starts its thread.
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        let conn = connect(path)
+            .with_context(|| format!("gateway.book: cannot open {}", path.display()))?;
+        let (requests, waiting) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("gateway-book".into())
+            .spawn(move || run(conn, &waiting))?;
+        Ok(Self { requests })
+    }
+
+    /// The answer in the book; where there is none, this one, written before it is returned.
+    pub(super) async fn charge(
+        &self,
+        charge: Charge,
+        if_new: Answer,
+    ) -> Result<Authorization, Unknown> {
+        let answer = self
+            .ask(charge.order_id, Some((charge.amount, if_new)))
+            .await?;
+        answer.ok_or_else(|| Unknown::Failed("the book has no answer".into()))
+    }
+
+    /// The answer in the book.
+    pub(super) async fn look_up(&self, key: OrderId) -> Result<Option<Authorization>, Unknown> {
+        self.ask(key, None).await
+    }
+
+    async fn ask(
+        &self,
+        key: OrderId,
+        if_new: Option<(Amount, Answer)>,
+    ) -> Result<Option<Authorization>, Unknown> {
+        let (reply, answer) = oneshot::channel();
+        let closed = || Unknown::Failed("the book is closed".into());
+        self.requests
+            .send(Request { key, if_new, reply })
+            .map_err(|_| closed())?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+}
+
+fn connect(path: &Path) -> anyhow::Result<SqliteConnection> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
+    for statement in [
+        "PRAGMA busy_timeout = 5000",
+        "PRAGMA journal_mode = WAL",
+        // A charge whose answer has left must survive a power cut.
+        "PRAGMA synchronous = FULL",
+        include_str!("book.sql"),
+    ] {
+        conn.batch_execute(statement)?;
+    }
+    Ok(conn)
+}
+
+/// Group commit: while one batch is written, the next one waits.
+fn run(mut conn: SqliteConnection, requests: &mpsc::Receiver<Request>) {
+    while let Ok(first) = requests.recv() {
+        let waiting = std::iter::once(first)
+            .chain(requests.try_iter())
+            .take(MAX_BATCH);
+        let batch: Vec<Request> = waiting.collect();
+        let answers: QueryResult<Vec<_>> = conn
+            .immediate_transaction(|conn| batch.iter().map(|asked| answer(conn, asked)).collect());
+        match answers {
+            Ok(answers) => {
+                for (asked, answer) in batch.into_iter().zip(answers) {
+                    // Whoever asked may have hung up; the book stands.
+                    let _ = asked.reply.send(Ok(answer));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the gateway's book cannot be written");
+                for asked in batch {
+                    let _ = asked.reply.send(Err(Unknown::Failed(error.to_string())));
+                }
+            }
+        }
+    }
+}
+
+fn answer(conn: &mut SqliteConnection, asked: &Request) -> QueryResult<Option<Authorization>> {
+    let found = charges::table
+        .find(asked.key)
+        .select((charges::answer, charges::reference))
+        .first::<(Answer, String)>(conn)
+        .optional()?;
+    match (found, asked.if_new) {
+        (Some((answer, reference)), _) => Ok(Some(Authorization { answer, reference })),
+        (None, None) => Ok(None),
+        (None, Some((amount, answer))) => {
+            let reference = format!("sim-{}", Uuid::now_v7().simple());
+            let created_at = Timestamp::now();
+            let row = NewCharge {
+                key: asked.key,
+                amount,
+                answer,
+                reference: &reference,
+                created_at,
+            };
+            diesel::insert_into(charges::table)
+                .values(row)
+                .execute(conn)?;
+            Ok(Some(Authorization { answer, reference }))
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Requests in, answers out; no decisions.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use saga_events::{Amount, OrderId, Timestamp};
+use serde::{Deserialize, Serialize};
+use svc_chassis::http::{Body, Problem, Query, id_in_path, page_of, resource};
+use svc_chassis::{Chassis, Error};
+
+use crate::PaymentSvc;
+use crate::gateway::simulated::Behaviour;
+use crate::saga::State;
+use crate::store::{self, Shown};
+
+/// Adds this service's routes.
+pub fn routes(app: &mut web::ServiceConfig) {
+    resource("/payments").get(payments).register(app);
+    resource("/payments/{orderId}").get(payment).register(app);
+    resource("/gateway")
+        .get(gateway)
+        .put(set_gateway)
+        .register(app);
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PaymentBody {
+    order_id: OrderId,
+    /// 0 in a tombstone: it was cancelled before its amount was heard of.
+    amount: i64,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway_reference: Option<String>,
+    updated_at: Timestamp,
+}
+
+impl From<Shown> for PaymentBody {
+    fn from(
+        Shown {
+            payment,
+            gateway_reference,
+            updated_at,
+        }: Shown,
+    ) -> Self {
+        Self {
+            order_id: payment.order_id,
+            amount: payment
+                .purchase
+                .map_or(0, |purchase| Amount::get(purchase.total_amount)),
+            state: payment.state.as_str(),
+            gateway_reference,
+            updated_at,
+        }
+    }
+}
+
+async fn payment(request: HttpRequest, chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
+    let order_id: OrderId = id_in_path(&request, "orderId")?;
+    let found = chassis
+        .readers
+        .read(move |conn| Ok(store::payment_of(conn, order_id)?))
+        .await?;
+    let found = found
+        .ok_or_else(|| Problem::not_found("PAYMENT_NOT_FOUND", format!("payment {order_id}")))?;
+    Ok(HttpResponse::Ok().json(PaymentBody::from(found)))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PaymentsQuery {
+    state: Option<String>,
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+async fn payments(
+    Query(query): Query<PaymentsQuery>,
+    chassis: web::Data<Chassis>,
+) -> Result<HttpResponse, Error> {
+    let page = page_of::<OrderId>(query.limit, query.cursor.as_deref())?;
+    let state: Option<State> = match query.state.as_deref().map(str::parse).transpose() {
+        Ok(state) => state,
+        Err(error) => return Err(Problem::malformed("state", error).into()),
+    };
+    let (before, limit) = (page.after, page.to_read());
+    let rows = chassis
+        .readers
+        .read(move |conn| Ok(store::newest(conn, state, before, limit)?))
+        .await?;
+    let rows: Vec<PaymentBody> = rows.into_iter().map(PaymentBody::from).collect();
+    Ok(HttpResponse::Ok().json(page.answer("payments", rows, |row| row.order_id)))
+}
+
+async fn gateway(service: web::Data<PaymentSvc>) -> HttpResponse {
+    HttpResponse::Ok().json(service.gateway.behaviour())
+}
+
+async fn set_gateway(
+    service: web::Data<PaymentSvc>,
+    chassis: web::Data<Chassis>,
+    body: Result<Body<Behaviour>, Error>,
+) -> Result<HttpResponse, Error> {
+    if !chassis.settings.demo {
+        let what = "control of the gateway here: the demo is off";
+        return Err(Problem::not_found("DEMO_OFF", what).into());
+    }
+    let Body {
+        value: behaviour, ..
+    } = body?;
+    behaviour
+        .validate()
+        .map_err(|why| Problem::invalid("latencyMaxMs", why))?;
+    tracing::info!(gateway = ?behaviour, "the simulated gateway's behaviour was changed");
+    service.gateway.behave(behaviour.clone());
+    Ok(HttpResponse::Ok().json(behaviour))
+}
