@@ -17,6 +17,7 @@ use crate::config::Settings;
 use crate::consumer::EventLoop;
 use crate::database::{Database, Readers};
 use crate::http::{Problem, edge, resource, shared_routes};
+use crate::outbox;
 use crate::relay::{Published, Relay};
 use crate::service::Service;
 use crate::trimmer;
@@ -56,9 +57,30 @@ impl Chassis {
                 .map_err(|error| error.to_string()),
             wrong => wrong,
         };
-        let redis = self.bus.ping().await.map_err(|error| error.to_string());
+        let ping = tokio::time::timeout(Duration::from_secs(1), self.bus.ping()).await;
+        let redis = ping.map_err(|_| "no answer".to_owned());
+        let redis = redis.and_then(|answer| answer.map_err(|error| error.to_string()));
         let running = if self.shutdown.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) };
         vec![("database", database), ("redis", redis), ("shutdown", running)]
+    }
+
+    /// While nothing can be stored, tries a harmless write now and then: without traffic nobody
+    /// else would notice that the disk is mended.
+    async fn heal_storage(mut self) -> anyhow::Result<()> {
+        loop {
+            let ill = tokio::select! {
+                () = self.shutdown.cancelled() => return Ok(()),
+                ill = self.health.wait_for(|health| *health != Health::Good) => ill.is_ok(),
+            };
+            if !ill {
+                // The writer has ended, and says so itself.
+                self.shutdown.cancelled().await;
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let seq = self.published.seq();
+            let _ = self.writer.write(move |tx| Ok(outbox::set_published(tx.conn(), seq)?)).await;
+        }
     }
 }
 
@@ -128,6 +150,8 @@ async fn serve<S: Service>(
     for task in service.tasks(&chassis) {
         parts.spawn(async move { (task.name, task.run.await) });
     }
+    let probe = chassis.clone();
+    parts.spawn(async move { ("storage probe", probe.heal_storage().await) });
     parts.spawn(async move {
         ("writer", writer_ended.await.unwrap_or_else(|_| Err(anyhow::anyhow!("the thread panicked"))))
     });
@@ -142,6 +166,9 @@ async fn serve<S: Service>(
     let ended = supervise(&mut parts, &stop).await;
     shutdown.cancel();
     drain(http, &writer, parts, relay, Duration::from_millis(settings.http.drain_ms)).await;
+    if let Err(error) = database.remember_published(chassis.published.seq()) {
+        tracing::warn!(error = format!("{error:#}"), "the next start publishes a few rows twice");
+    }
     tracing::info!("ended");
     ended
 }

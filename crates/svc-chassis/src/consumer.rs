@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saga_events::Event;
 use saga_events::bus::{Bus, Delivery};
+use saga_events::{Event, EventType, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -117,12 +117,13 @@ struct Step<S> {
 }
 
 enum Did {
-    Applied(Outcome),
+    Applied { outcome: Outcome, said: Vec<EventType>, at: Timestamp },
     Dead(Reason, String),
 }
 
 impl<S: Service> Job for Step<S> {
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let mark = tx.mark();
         let did = match &self.delivery.event {
             Err(undecodable) => Did::Dead(Reason::Undecodable, undecodable.why.clone()),
             Ok(_) if self.failures >= self.max_tries => {
@@ -130,7 +131,7 @@ impl<S: Service> Job for Step<S> {
             }
             Ok(event) => match self.service.step(tx, event)? {
                 Outcome::Impossible(why) => Did::Dead(Reason::Impossible, why),
-                outcome => Did::Applied(outcome),
+                outcome => Did::Applied { outcome, said: tx.said_since(mark).collect(), at: tx.now() },
             },
         };
         if let Did::Dead(reason, why) = &did {
@@ -145,7 +146,9 @@ impl<S: Service> Job for Step<S> {
     fn committed(self: Box<Self>) {
         let entry = self.delivery.entry.id();
         match (&self.did, &self.delivery.event) {
-            (Some(Did::Applied(outcome)), Ok(event)) => log_applied(event, outcome),
+            (Some(Did::Applied { outcome, said, at }), Ok(event)) => {
+                log_applied(event, outcome, said, *at);
+            }
             (Some(Did::Dead(reason, why)), Ok(event)) => tracing::error!(
                 order.id = %event.order_id(), event.r#type = %event.event_type(), event.id = %event.id,
                 attempt = event.message.attempt, reason = reason.as_str(), error = %why,
@@ -155,7 +158,7 @@ impl<S: Service> Job for Step<S> {
                 stream = %self.stream, entry, reason = reason.as_str(), error = %why,
                 "dead letter: nothing changed; the line goes on"
             ),
-            (Some(Did::Applied(_)), Err(_)) | (None, _) => {}
+            (Some(Did::Applied { .. }), Err(_)) | (None, _) => {}
         }
     }
 
@@ -181,15 +184,20 @@ impl<S: Service> Job for Step<S> {
     }
 }
 
-fn log_applied(event: &Event, outcome: &Outcome) {
+/// One line an event: what came, what it did, what was said.
+fn log_applied(event: &Event, outcome: &Outcome, said: &[EventType], at: Timestamp) {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
     let outcome = match outcome {
         Outcome::Changed(state) => state,
         Outcome::Repeated => "said again",
         Outcome::Duplicate => "duplicate",
         Outcome::Impossible(_) => "impossible",
     };
+    let said = said.iter().map(|event_type| event_type.as_str()).collect::<Vec<_>>().join("+");
     tracing::info!(
-        order.id = %event.order_id(), event.r#type = %event.event_type(), event.id = %event.id,
-        attempt = event.message.attempt, "{outcome}"
+        at_us = at.micros(), order.id = %event.order_id(), event.r#type = %event.event_type(),
+        event.id = %event.id, attempt = event.message.attempt, says = said, "{outcome}"
     );
 }

@@ -11,6 +11,7 @@ use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::error::Error;
+use crate::outbox;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
@@ -80,6 +81,11 @@ impl Database {
             done.map_err(|e| anyhow::anyhow!("migrating {name}: {e}"))?;
         }
         Ok(conn)
+    }
+
+    /// Remembers how far the relay has published, after the writer has ended.
+    pub(crate) fn remember_published(&self, seq: i64) -> anyhow::Result<()> {
+        Ok(outbox::set_published(&mut self.connect()?, seq)?)
     }
 
     fn connect(&self) -> anyhow::Result<SqliteConnection> {

@@ -19,8 +19,10 @@ pub struct Singleton {
     name: String,
     lock: Lock,
     time_to_live: Duration,
-    hold: Option<(LockHold, Instant)>,
+    hold: Option<LockHold>,
     fence: Option<Fence>,
+    /// When the lock is to be taken or renewed next.
+    ask_again: Instant,
 }
 
 /// The number under which guarded work writes.
@@ -34,7 +36,8 @@ impl Singleton {
     /// A claim that is renewed while [`Singleton::is_mine`] is asked, and ends this long after.
     pub fn new(bus: &saga_events::bus::Bus, name: &str, time_to_live: Duration) -> Self {
         let lock = bus.lock(name, time_to_live);
-        Self { name: name.to_owned(), lock, time_to_live, hold: None, fence: None }
+        let (name, ask_again) = (name.to_owned(), Instant::now());
+        Self { name, lock, time_to_live, hold: None, fence: None, ask_again }
     }
 
     /// Whether this instance is to work now; takes or renews the lock when it is time to. Answers
@@ -43,27 +46,22 @@ impl Singleton {
     /// # Errors
     /// The database's, when a new fence is needed.
     pub async fn is_mine(&mut self, writer: &Writer) -> Result<Option<Fence>, Error> {
-        let fresh = |since: &Instant| since.elapsed() < self.time_to_live / 3;
-        if self.hold.as_ref().is_some_and(|(_, since)| fresh(since)) {
+        if Instant::now() < self.ask_again {
             return Ok(self.fence.clone());
         }
-        if let Some((hold, _)) = &self.hold {
+        // A third of the time to live: two renewals may fail before the lock ends.
+        self.ask_again = Instant::now() + self.time_to_live / 3;
+        if let Some(hold) = &self.hold {
             match self.lock.renew(hold).await {
-                Ok(true) => {
-                    let hold = hold.clone();
-                    self.hold = Some((hold, Instant::now()));
-                    return Ok(self.fence.clone());
-                }
+                Ok(true) | Err(_) => return Ok(self.fence.clone()),
                 // Expired, flushed or taken by another: take it anew, if it is free.
                 Ok(false) => self.hold = None,
-                Err(_) => return Ok(self.fence.clone()),
             }
         }
         match self.lock.try_take().await {
             Ok(Some(hold)) => {
-                let asked = Instant::now();
                 self.fence = Some(self.next_fence(writer).await?);
-                self.hold = Some((hold, asked));
+                self.hold = Some(hold);
             }
             Ok(None) => self.fence = None,
             // Redis is away: work on under the number at hand, or take one. Whoever else does so
@@ -77,7 +75,7 @@ impl Singleton {
     /// Gives the lock back, so that another instance need not wait until it ends.
     pub async fn release(&mut self) {
         self.fence = None;
-        if let Some((hold, _)) = self.hold.take() {
+        if let Some(hold) = self.hold.take() {
             // It ends by itself when Redis is away.
             let _ = self.lock.release(hold).await;
         }

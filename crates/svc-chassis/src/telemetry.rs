@@ -109,7 +109,8 @@ where
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let (time, level) = (Timestamp::now(), *event.metadata().level());
+        let time = fields.at.map_or_else(Timestamp::now, Timestamp::from_micros);
+        let level = *event.metadata().level();
         match self.format {
             LogFormat::Human => self.human(&mut out, time, level, &fields),
             LogFormat::Json => self.json(&mut out, time, level, fields),
@@ -151,6 +152,9 @@ fn escape(out: &mut Writer<'_>, text: &str) -> fmt::Result {
 #[derive(Default)]
 struct Fields {
     message: String,
+    /// `at_us`: when it happened, where that is not when the line is written. What an event did is
+    /// told with the time of its transaction, so that the lines of all services sort causally.
+    at: Option<i64>,
     named: Vec<(&'static str, serde_json::Value)>,
 }
 
@@ -170,7 +174,11 @@ impl Visit for Fields {
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field, value.into());
+        if field.name() == "at_us" {
+            self.at = Some(value);
+        } else {
+            self.add(field, value.into());
+        }
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use saga_events::bus::Entry;
-use saga_events::{Event, EventId, Message, Timestamp, TraceParent};
+use saga_events::{Event, EventId, EventType, Message, Timestamp, TraceParent};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{Error, Fault};
@@ -83,6 +83,16 @@ impl Tx<'_> {
     /// is undone.
     pub fn after_commit(&mut self, run: impl FnOnce() + Send + 'static) {
         self.said.after_commit.push(Box::new(run));
+    }
+
+    /// How much was said so far in this batch: a mark for [`Tx::said_since`].
+    pub(crate) fn mark(&self) -> usize {
+        self.said.events.len()
+    }
+
+    /// The event types said since a mark.
+    pub(crate) fn said_since(&self, mark: usize) -> impl Iterator<Item = EventType> {
+        self.said.events.iter().skip(mark).map(Event::event_type)
     }
 
     /// Acknowledges an input once everything is committed.
@@ -452,3 +462,6 @@ impl ByHand {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,10 @@ impl Bus {
     /// The URL is not one of Redis.
     pub fn open(config: &BusConfig, service: Service) -> Result<Self, BusError> {
         let settings = ConnectionManagerConfig::new()
-            .set_max_delay(Duration::from_secs(2))
+            // A command that meets a broken connection waits for one attempt to mend it, then
+            // fails: who asked decides whether to ask again.
+            .set_number_of_retries(1)
+            .set_max_delay(Duration::from_millis(500))
             .set_connection_timeout(Some(Duration::from_secs(2)))
             .set_response_timeout(Some(Duration::from_secs(5)))
             .set_pipeline_buffer_size(1024);
