@@ -57,7 +57,9 @@ pub struct Undecodable {
 
 impl Undecodable {
     fn new(why: impl ToString) -> Self {
-        Self { why: why.to_string() }
+        Self {
+            why: why.to_string(),
+        }
     }
 }
 
@@ -114,7 +116,13 @@ impl Event {
         time: Timestamp,
     ) -> Self {
         let id = EventId::of(message.order_id(), message.event_type);
-        Self { id, time, causation_id, traceparent, message }
+        Self {
+            id,
+            time,
+            causation_id,
+            traceparent,
+            message,
+        }
     }
 
     /// The purchase.
@@ -132,7 +140,11 @@ impl Event {
     /// # Errors
     /// None in practice: every field has a JSON form.
     pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let Message { event_type, attempt, payload } = &self.message;
+        let Message {
+            event_type,
+            attempt,
+            payload,
+        } = &self.message;
         let order_id = self.order_id();
         serde_json::to_vec(&Out {
             specversion: "1.0",
@@ -160,21 +172,31 @@ impl Event {
         let text = std::str::from_utf8(json).map_err(Undecodable::new)?;
         let envelope: In<'_> = serde_json::from_str(text).map_err(Undecodable::new)?;
         if envelope.specversion != "1.0" {
-            return Err(Undecodable::new(format!("specversion {:?}", envelope.specversion)));
+            return Err(Undecodable::new(format!(
+                "specversion {:?}",
+                envelope.specversion
+            )));
         }
         let event_type: EventType = envelope.event_type.parse().map_err(Undecodable::new)?;
         let spec = event_type.spec();
         if envelope.source != spec.publisher.as_str() {
             let (source, owner) = (envelope.source, spec.publisher);
-            return Err(Undecodable::new(format!("{event_type} from {source:?}, not {owner}")));
+            return Err(Undecodable::new(format!(
+                "{event_type} from {source:?}, not {owner}"
+            )));
         }
         if envelope.dataschema != schema_uri(event_type, SCHEMA_VERSION) {
-            return Err(Undecodable::new(format!("unknown dataschema {:?}", envelope.dataschema)));
+            return Err(Undecodable::new(format!(
+                "unknown dataschema {:?}",
+                envelope.dataschema
+            )));
         }
         let order_id = OrderId::from_uuid(envelope.subject);
         let id = EventId::of(order_id, event_type);
         if envelope.id != id.uuid() || envelope.correlationid != envelope.subject {
-            return Err(Undecodable::new("id or correlationid does not belong to the subject"));
+            return Err(Undecodable::new(
+                "id or correlationid does not belong to the subject",
+            ));
         }
         let payload =
             Payload::decode(spec.payload, envelope.data.get()).map_err(Undecodable::new)?;
@@ -186,7 +208,11 @@ impl Event {
             time: envelope.time,
             causation_id: envelope.causationid,
             traceparent: envelope.traceparent,
-            message: Message { event_type, attempt: envelope.attempt, payload },
+            message: Message {
+                event_type,
+                attempt: envelope.attempt,
+                payload,
+            },
         })
     }
 }

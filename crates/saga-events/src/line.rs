@@ -10,7 +10,10 @@ use crate::PayloadKind;
 
 /// The six services, in the order a purchase visits them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "sql", derive(diesel::expression::AsExpression, diesel::deserialize::FromSqlRow))]
+#[cfg_attr(
+    feature = "sql",
+    derive(diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)
+)]
 #[cfg_attr(feature = "sql", diesel(sql_type = diesel::sql_types::Text))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Service {
@@ -36,8 +39,14 @@ pub enum Service {
 
 impl Service {
     /// All six, in the order of the line.
-    pub const ALL: [Self; 6] =
-        [Self::Order, Self::User, Self::Inventory, Self::Item, Self::Payment, Self::Notify];
+    pub const ALL: [Self; 6] = [
+        Self::Order,
+        Self::User,
+        Self::Inventory,
+        Self::Item,
+        Self::Payment,
+        Self::Notify,
+    ];
 
     /// As it is spelled everywhere: binary, consumer group, `source`, log field.
     pub const fn as_str(self) -> &'static str {
@@ -65,12 +74,16 @@ impl Service {
 
     /// The event types whose streams this service reads.
     pub fn consumes(self) -> impl Iterator<Item = EventType> {
-        LINE.iter().filter(move |spec| spec.consumers.contains(&self)).map(|spec| spec.event_type)
+        LINE.iter()
+            .filter(move |spec| spec.consumers.contains(&self))
+            .map(|spec| spec.event_type)
     }
 
     /// The event types that only this service publishes.
     pub fn publishes(self) -> impl Iterator<Item = EventType> {
-        LINE.iter().filter(move |spec| spec.publisher == self).map(|spec| spec.event_type)
+        LINE.iter()
+            .filter(move |spec| spec.publisher == self)
+            .map(|spec| spec.event_type)
     }
 }
 
@@ -84,7 +97,9 @@ impl FromStr for Service {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|service| service.as_str() == text);
+        let found = Self::ALL
+            .into_iter()
+            .find(|service| service.as_str() == text);
         found.ok_or_else(|| format!("unknown service {text:?}"))
     }
 }
@@ -231,7 +246,11 @@ impl FromStr for EventType {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|event_type| event_type.as_str() == text);
-        found.copied().ok_or_else(|| format!("unknown event type {text:?}"))
+        let found = Self::ALL
+            .iter()
+            .find(|event_type| event_type.as_str() == text);
+        found
+            .copied()
+            .ok_or_else(|| format!("unknown event type {text:?}"))
     }
 }

@@ -124,9 +124,21 @@ mod tests {
 
     #[test]
     fn numbers_out_of_range_name_the_range() {
-        let error = serde_json::from_str::<Quantity>("0").unwrap_err().to_string();
-        assert!(error.starts_with("must be a whole number from 1 to 1000, not 0"), "{error}");
-        for bad in ["-1", "1.5", "1e3", "\"1\"", "9007199254740992", "99999999999999999999"] {
+        let error = serde_json::from_str::<Quantity>("0")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("must be a whole number from 1 to 1000, not 0"),
+            "{error}"
+        );
+        for bad in [
+            "-1",
+            "1.5",
+            "1e3",
+            "\"1\"",
+            "9007199254740992",
+            "99999999999999999999",
+        ] {
             assert!(serde_json::from_str::<Amount>(bad).is_err(), "{bad}");
         }
     }

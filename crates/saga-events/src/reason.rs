@@ -60,7 +60,9 @@ impl FromStr for ReasonCode {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().find(|code| code.as_str() == text);
-        found.copied().ok_or_else(|| format!("unknown reason code {text:?}"))
+        found
+            .copied()
+            .ok_or_else(|| format!("unknown reason code {text:?}"))
     }
 }
 

@@ -12,7 +12,10 @@ pub fn of(event_type: EventType) -> Schema {
         PayloadKind::Failure => schema_for!(Failure),
         PayloadKind::Cancelled => schema_for!(Cancelled),
     };
-    schema.insert("$id".into(), format!("urn:saga:{event_type}:{SCHEMA_VERSION}").into());
+    schema.insert(
+        "$id".into(),
+        format!("urn:saga:{event_type}:{SCHEMA_VERSION}").into(),
+    );
     schema.insert("title".into(), event_type.as_str().into());
     schema.insert("description".into(), event_type.spec().meaning.into());
     schema

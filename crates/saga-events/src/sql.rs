@@ -86,4 +86,3 @@ macro_rules! stored_by_name {
 }
 
 stored_by_name! { EventType ReasonCode Service }
-

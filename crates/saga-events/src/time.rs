@@ -7,7 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A point in time, as microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "sql", derive(diesel::expression::AsExpression, diesel::deserialize::FromSqlRow))]
+#[cfg_attr(
+    feature = "sql",
+    derive(diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)
+)]
 #[cfg_attr(feature = "sql", diesel(sql_type = diesel::sql_types::BigInt))]
 pub struct Timestamp(i64);
 
@@ -95,6 +98,9 @@ mod tests {
         let json = serde_json::to_string(&time).unwrap();
         assert_eq!(json, "\"2026-01-01T00:00:00.000001Z\"");
         assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), time);
-        assert_eq!(Timestamp::from_micros(0).to_string(), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(
+            Timestamp::from_micros(0).to_string(),
+            "1970-01-01T00:00:00.000000Z"
+        );
     }
 }

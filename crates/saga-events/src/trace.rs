@@ -15,7 +15,10 @@ impl TraceParent {
     /// A new trace, for a request that came without one.
     pub fn new() -> Self {
         let span = uuid::Uuid::now_v7().as_u64_pair().1;
-        Self(format!("00-{}-{span:016x}-01", uuid::Uuid::now_v7().simple()))
+        Self(format!(
+            "00-{}-{span:016x}-01",
+            uuid::Uuid::now_v7().simple()
+        ))
     }
 
     /// The header's text.
@@ -44,9 +47,19 @@ impl FromStr for TraceParent {
         };
         let zero = |part: &str| part.bytes().all(|b| b == b'0');
         let mut parts = text.split('-');
-        match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+        match (
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+        ) {
             (Some("00"), Some(trace), Some(span), Some(flags), None)
-                if hex(trace, 32) && hex(span, 16) && hex(flags, 2) && !zero(trace) && !zero(span) =>
+                if hex(trace, 32)
+                    && hex(span, 16)
+                    && hex(flags, 2)
+                    && !zero(trace)
+                    && !zero(span) =>
             {
                 Ok(Self(text.to_owned()))
             }
@@ -82,7 +95,10 @@ mod tests {
     #[test]
     fn only_well_formed_headers_are_taken() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(good.parse::<TraceParent>().unwrap().trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(
+            good.parse::<TraceParent>().unwrap().trace_id(),
+            "4bf92f3577b34da6a3ce929d0e0e4736"
+        );
         assert!(TraceParent::new().as_str().parse::<TraceParent>().is_ok());
         for bad in [
             "",

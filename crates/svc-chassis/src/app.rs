@@ -60,8 +60,16 @@ impl Chassis {
         let ping = tokio::time::timeout(Duration::from_secs(1), self.bus.ping()).await;
         let redis = ping.map_err(|_| "no answer".to_owned());
         let redis = redis.and_then(|answer| answer.map_err(|error| error.to_string()));
-        let running = if self.shutdown.is_cancelled() { Err("shutting down".to_owned()) } else { Ok(()) };
-        vec![("database", database), ("redis", redis), ("shutdown", running)]
+        let running = if self.shutdown.is_cancelled() {
+            Err("shutting down".to_owned())
+        } else {
+            Ok(())
+        };
+        vec![
+            ("database", database),
+            ("redis", redis),
+            ("shutdown", running),
+        ]
     }
 
     /// While nothing can be stored, tries a harmless write now and then: without traffic nobody
@@ -79,7 +87,10 @@ impl Chassis {
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
             let seq = self.published.seq();
-            let _ = self.writer.write(move |tx| Ok(outbox::set_published(tx.conn(), seq)?)).await;
+            let _ = self
+                .writer
+                .write(move |tx| Ok(outbox::set_published(tx.conn(), seq)?))
+                .await;
         }
     }
 }
@@ -90,9 +101,8 @@ impl Chassis {
 /// What kept it from starting, or which essential part ended.
 pub(crate) async fn run<S: Service>(settings: Settings, own: S::Config) -> anyhow::Result<()> {
     let address = (settings.http.host.clone(), settings.http.port);
-    let listener = TcpListener::bind(&address).with_context(|| {
-        format!("http.port: cannot listen on {}:{}", address.0, address.1)
-    })?;
+    let listener = TcpListener::bind(&address)
+        .with_context(|| format!("http.port: cannot listen on {}:{}", address.0, address.1))?;
     let shutdown = CancellationToken::new();
     cancel_on_signal(shutdown.clone())?;
     let database = Database::from_url(&settings.database.url).map_err(anyhow::Error::msg)?;
@@ -134,7 +144,13 @@ async fn serve<S: Service>(
 
     let mut parts: JoinSet<(&'static str, anyhow::Result<()>)> = JoinSet::new();
     let stop = shutdown.clone();
-    let relay = Relay { bus: bus.clone(), readers, writer: writer.clone(), batches, published: published.clone() };
+    let relay = Relay {
+        bus: bus.clone(),
+        readers,
+        writer: writer.clone(),
+        batches,
+        published: published.clone(),
+    };
     let relay = tokio::spawn(relay.run(Duration::from_secs(2)));
     let consumer = EventLoop {
         service: service.clone(),
@@ -153,7 +169,12 @@ async fn serve<S: Service>(
     let probe = chassis.clone();
     parts.spawn(async move { ("storage probe", probe.heal_storage().await) });
     parts.spawn(async move {
-        ("writer", writer_ended.await.unwrap_or_else(|_| Err(anyhow::anyhow!("the thread panicked"))))
+        (
+            "writer",
+            writer_ended
+                .await
+                .unwrap_or_else(|_| Err(anyhow::anyhow!("the thread panicked"))),
+        )
     });
     let server = http_server::<S>(&chassis, &service, &settings, listener)?;
     let http = server.handle();
@@ -165,9 +186,19 @@ async fn serve<S: Service>(
 
     let ended = supervise(&mut parts, &stop).await;
     shutdown.cancel();
-    drain(http, &writer, parts, relay, Duration::from_millis(settings.http.drain_ms)).await;
+    drain(
+        http,
+        &writer,
+        parts,
+        relay,
+        Duration::from_millis(settings.http.drain_ms),
+    )
+    .await;
     if let Err(error) = database.remember_published(chassis.published.seq()) {
-        tracing::warn!(error = format!("{error:#}"), "the next start publishes a few rows twice");
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "the next start publishes a few rows twice"
+        );
     }
     tracing::info!("ended");
     ended
@@ -200,7 +231,10 @@ async fn drain(
     patience: Duration,
 ) {
     // Requests in hand need the writer, so HTTP ends first.
-    if tokio::time::timeout(patience, http.stop(true)).await.is_err() {
+    if tokio::time::timeout(patience, http.stop(true))
+        .await
+        .is_err()
+    {
         tracing::warn!("requests in hand took too long and were dropped");
         http.stop(false).await;
     }
@@ -211,7 +245,9 @@ async fn drain(
         }
     }
     match relay.await {
-        Ok(Err(error)) => tracing::error!(error = format!("{error:#}"), "the relay failed at the end"),
+        Ok(Err(error)) => {
+            tracing::error!(error = format!("{error:#}"), "the relay failed at the end")
+        }
         Err(error) => tracing::error!(%error, "the relay panicked"),
         Ok(Ok(())) => {}
     }
@@ -254,14 +290,21 @@ async fn stand_by(
         "another instance works on this file; standing by until it ends"
     );
     let app = || {
-        let away = || async { Problem::unavailable("this instance", "standing by").error_response() };
-        let live = || async { actix_web::HttpResponse::Ok().json(serde_json::json!({"status": "standing by"})) };
+        let away =
+            || async { Problem::unavailable("this instance", "standing by").error_response() };
+        let live = || async {
+            actix_web::HttpResponse::Ok().json(serde_json::json!({"status": "standing by"}))
+        };
         App::new()
             .configure(|app| resource("/health/live").get(live).register(app))
             .default_service(web::to(away))
             .wrap(from_fn(edge))
     };
-    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener.try_clone()?)?.run();
+    let server = HttpServer::new(app)
+        .workers(1)
+        .disable_signals()
+        .listen(listener.try_clone()?)?
+        .run();
     let handle = server.handle();
     let server = tokio::spawn(server);
     let lock = loop {

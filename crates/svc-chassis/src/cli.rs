@@ -77,15 +77,25 @@ fn migrate<S: Service>(settings: &Settings) -> anyhow::Result<()> {
     let database = Database::from_url(&settings.database.url).map_err(anyhow::Error::msg)?;
     match database.try_lock()? {
         Some(_lock) => database.open(&S::migrations()).map(drop),
-        None => bail!("database.url: {} is in use by a running instance", database.path().display()),
+        None => bail!(
+            "database.url: {} is in use by a running instance",
+            database.path().display()
+        ),
     }
 }
 
 /// Plain TCP and HTTP/1.0: a container's check needs no client library, let alone TLS.
 fn healthcheck(settings: &Settings) -> anyhow::Result<()> {
     let http = &settings.http;
-    let host = if http.host == "0.0.0.0" { "127.0.0.1" } else { &http.host };
-    let address = (host, http.port).to_socket_addrs()?.next().context("http.host has no address")?;
+    let host = if http.host == "0.0.0.0" {
+        "127.0.0.1"
+    } else {
+        &http.host
+    };
+    let address = (host, http.port)
+        .to_socket_addrs()?
+        .next()
+        .context("http.host has no address")?;
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))
         .with_context(|| format!("nothing listens on {address}"))?;
     stream.set_read_timeout(Some(Duration::from_secs(3)))?;
@@ -95,5 +105,8 @@ fn healthcheck(settings: &Settings) -> anyhow::Result<()> {
     if answer.starts_with("HTTP/1.0 200") || answer.starts_with("HTTP/1.1 200") {
         return Ok(());
     }
-    bail!("not ready: {}", answer.lines().last().unwrap_or("no answer"));
+    bail!(
+        "not ready: {}",
+        answer.lines().last().unwrap_or("no answer")
+    );
 }

@@ -141,7 +141,9 @@ pub fn load<S: Service>(file: Option<&Path>) -> Result<(Settings, S::Config), Co
     if let Some(path) = file {
         builder = builder.add_source(File::from(path).format(FileFormat::Toml));
     }
-    let prefixed = Environment::with_prefix("SAGA").prefix_separator("__").separator("__");
+    let prefixed = Environment::with_prefix("SAGA")
+        .prefix_separator("__")
+        .separator("__");
     builder = builder.add_source(prefixed);
     for (variable, key) in [
         ("PORT", "http.port"),
@@ -150,13 +152,18 @@ pub fn load<S: Service>(file: Option<&Path>) -> Result<(Settings, S::Config), Co
         ("RUST_LOG", "log.filter"),
         ("LOG_FORMAT", "log.format"),
     ] {
-        if let Some(value) = std::env::var(variable).ok().filter(|value| !value.is_empty()) {
+        if let Some(value) = std::env::var(variable)
+            .ok()
+            .filter(|value| !value.is_empty())
+        {
             builder = builder.set_override(key, value).map_err(error)?;
         }
     }
     let config = builder.build().map_err(error)?;
     let mut root: HashMap<String, Value> = config.try_deserialize().map_err(error)?;
-    let own = root.remove(S::SECTION).unwrap_or_else(|| Value::from(HashMap::<String, Value>::new()));
+    let own = root
+        .remove(S::SECTION)
+        .unwrap_or_else(|| Value::from(HashMap::<String, Value>::new()));
     let own: S::Config = section(own, S::SECTION)?;
     let mut settings: Settings = section(Value::new(None, ValueKind::Table(root)), "")?;
     complete::<S>(&mut settings);
@@ -168,8 +175,14 @@ pub fn load<S: Service>(file: Option<&Path>) -> Result<(Settings, S::Config), Co
 fn section<T: DeserializeOwned>(value: Value, name: &str) -> Result<T, ConfigError> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
-        let parts = [name, path.as_str()].into_iter().filter(|part| !part.is_empty() && *part != ".");
-        ConfigError(format!("{}: {}", parts.collect::<Vec<_>>().join("."), one_line(error.inner())))
+        let parts = [name, path.as_str()]
+            .into_iter()
+            .filter(|part| !part.is_empty() && *part != ".");
+        ConfigError(format!(
+            "{}: {}",
+            parts.collect::<Vec<_>>().join("."),
+            one_line(error.inner())
+        ))
     })
 }
 
@@ -183,27 +196,54 @@ fn complete<S: Service>(settings: &mut Settings) {
     }
     if settings.instance.is_empty() {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
+        let host = if host.trim().is_empty() {
+            "localhost"
+        } else {
+            host.trim()
+        };
         settings.instance = format!("{host}:{}", settings.http.port);
     }
 }
 
 fn check(settings: &Settings) -> Result<(), ConfigError> {
-    let Settings { http, database, bus, consumer, log, services, .. } = settings;
+    let Settings {
+        http,
+        database,
+        bus,
+        consumer,
+        log,
+        services,
+        ..
+    } = settings;
     let wrong = |key: &str, why: String| Err(ConfigError(format!("{key}: {why}")));
     if let Err(why) = Database::from_url(&database.url) {
         return wrong("database.url", why);
     }
-    if !["redis://", "rediss://"].iter().any(|scheme| bus.url.starts_with(scheme)) {
-        return wrong("bus.url", format!("must be redis://host:port, not {:?}", bus.url));
+    if !["redis://", "rediss://"]
+        .iter()
+        .any(|scheme| bus.url.starts_with(scheme))
+    {
+        return wrong(
+            "bus.url",
+            format!("must be redis://host:port, not {:?}", bus.url),
+        );
     }
     for service in saga_events::Service::ALL {
-        let (name, url) = (service.as_str().trim_end_matches("-svc"), services.url(service));
+        let (name, url) = (
+            service.as_str().trim_end_matches("-svc"),
+            services.url(service),
+        );
         if !url.starts_with("http://") && !url.starts_with("https://") {
-            return wrong(&format!("services.{name}"), format!("must be http://host:port, not {url:?}"));
+            return wrong(
+                &format!("services.{name}"),
+                format!("must be http://host:port, not {url:?}"),
+            );
         }
     }
-    if let Err(why) = log.filter.parse::<tracing_subscriber::filter::targets::Targets>() {
+    if let Err(why) = log
+        .filter
+        .parse::<tracing_subscriber::filter::targets::Targets>()
+    {
         return wrong("log.filter", why.to_string());
     }
     for (key, value, min, max) in [
@@ -215,10 +255,25 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
         ("bus.read_count", bus.read_count as u64, 1, 65_536),
         ("bus.block_ms", bus.block_ms, 1, 60_000),
         ("bus.claim_idle_ms", bus.claim_idle_ms, 1, 86_400_000),
-        ("bus.max_stream_entries", bus.max_stream_entries as u64, 1, 1 << 32),
-        ("bus.max_unconsumed_entries", bus.max_unconsumed_entries as u64, 1, 1 << 32),
+        (
+            "bus.max_stream_entries",
+            bus.max_stream_entries as u64,
+            1,
+            1 << 32,
+        ),
+        (
+            "bus.max_unconsumed_entries",
+            bus.max_unconsumed_entries as u64,
+            1,
+            1 << 32,
+        ),
         ("bus.trim_ms", bus.trim_ms, 10, 60_000),
-        ("consumer.max_in_flight", consumer.max_in_flight as u64, 1, 1 << 20),
+        (
+            "consumer.max_in_flight",
+            consumer.max_in_flight as u64,
+            1,
+            1 << 20,
+        ),
         ("consumer.max_tries", consumer.max_tries.into(), 1, 1_000),
     ] {
         if value < min || value > max {
@@ -233,5 +288,10 @@ fn error(error: config::ConfigError) -> ConfigError {
 }
 
 fn one_line(error: &config::ConfigError) -> String {
-    error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ")
+    error
+        .to_string()
+        .lines()
+        .map(str::trim)
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -65,7 +65,8 @@ impl<S: Service> EventLoop<S> {
                     () = self.shutdown.cancelled() => return Ok(()),
                     permit = in_flight.clone().acquire_owned() => permit?,
                 };
-                self.writer.submit(Box::new(self.step(delivery, permit, &retry)));
+                self.writer
+                    .submit(Box::new(self.step(delivery, permit, &retry)));
             }
         }
     }
@@ -117,7 +118,11 @@ struct Step<S> {
 }
 
 enum Did {
-    Applied { outcome: Outcome, said: Vec<EventType>, at: Timestamp },
+    Applied {
+        outcome: Outcome,
+        said: Vec<EventType>,
+        at: Timestamp,
+    },
     Dead(Reason, String),
 }
 
@@ -131,7 +136,11 @@ impl<S: Service> Job for Step<S> {
             }
             Ok(event) => match self.service.step(tx, event)? {
                 Outcome::Impossible(why) => Did::Dead(Reason::Impossible, why),
-                outcome => Did::Applied { outcome, said: tx.said_since(mark).collect(), at: tx.now() },
+                outcome => Did::Applied {
+                    outcome,
+                    said: tx.said_since(mark).collect(),
+                    at: tx.now(),
+                },
             },
         };
         if let Did::Dead(reason, why) = &did {
@@ -195,7 +204,11 @@ fn log_applied(event: &Event, outcome: &Outcome, said: &[EventType], at: Timesta
         Outcome::Duplicate => "duplicate",
         Outcome::Impossible(_) => "impossible",
     };
-    let said = said.iter().map(|event_type| event_type.as_str()).collect::<Vec<_>>().join("+");
+    let said = said
+        .iter()
+        .map(|event_type| event_type.as_str())
+        .collect::<Vec<_>>()
+        .join("+");
     tracing::info!(
         at_us = at.micros(), order.id = %event.order_id(), event.r#type = %event.event_type(),
         event.id = %event.id, attempt = event.message.attempt, says = said, "{outcome}"

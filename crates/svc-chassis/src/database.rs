@@ -28,7 +28,9 @@ impl Database {
     /// Another scheme, or no path: one line for the log.
     pub fn from_url(url: &str) -> Result<Self, String> {
         match url.strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() => Ok(Self { path: PathBuf::from(path) }),
+            Some(path) if !path.is_empty() => Ok(Self {
+                path: PathBuf::from(path),
+            }),
             _ => Err(format!("must be sqlite:path/to/file.db, not {url:?}")),
         }
     }
@@ -45,12 +47,21 @@ impl Database {
     /// The folder cannot be written.
     pub fn try_lock(&self) -> anyhow::Result<Option<File>> {
         let path = self.path.with_extension("lock");
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("database.url: cannot make the folder {}", folder.display()))?;
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
+            std::fs::create_dir_all(folder).with_context(|| {
+                format!("database.url: cannot make the folder {}", folder.display())
+            })?;
         }
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        let file = file.with_context(|| format!("database.url: cannot write {}", path.display()))?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
+        let file =
+            file.with_context(|| format!("database.url: cannot write {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -66,7 +77,9 @@ impl Database {
     /// The file is damaged, is no database, or has tables of a newer version.
     pub fn open(&self, migrations: &[EmbeddedMigrations]) -> anyhow::Result<SqliteConnection> {
         let name = self.path.display();
-        let mut conn = self.connect().with_context(|| format!("database.url: cannot open {name}"))?;
+        let mut conn = self
+            .connect()
+            .with_context(|| format!("database.url: cannot open {name}"))?;
         require_sqlite(&mut conn)?;
         let check: String = diesel::sql_query("PRAGMA quick_check(1)")
             .get_result::<Check>(&mut conn)
@@ -111,8 +124,12 @@ impl Database {
     /// The file cannot be opened.
     pub fn readers(&self, size: u32) -> anyhow::Result<Readers> {
         let manager = ConnectionManager::new(self.path.to_string_lossy());
-        let pool = Pool::builder().max_size(size).connection_customizer(Box::new(ReadOnly));
-        Ok(Readers { pool: pool.build(manager)? })
+        let pool = Pool::builder()
+            .max_size(size)
+            .connection_customizer(Box::new(ReadOnly));
+        Ok(Readers {
+            pool: pool.build(manager)?,
+        })
     }
 }
 
@@ -131,12 +148,20 @@ struct Version {
 /// Versions before 3.51.3 can damage a WAL file that is checkpointed while another connection
 /// writes. Source: sqlite.org/wal.html, "The WAL-Reset Bug".
 fn require_sqlite(conn: &mut SqliteConnection) -> anyhow::Result<()> {
-    let found = diesel::sql_query("SELECT sqlite_version() AS version").get_result::<Version>(conn)?;
+    let found =
+        diesel::sql_query("SELECT sqlite_version() AS version").get_result::<Version>(conn)?;
     let number = |part: Option<&str>| part.and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
     let mut parts = found.version.split('.');
-    let version = (number(parts.next()), number(parts.next()), number(parts.next()));
+    let version = (
+        number(parts.next()),
+        number(parts.next()),
+        number(parts.next()),
+    );
     if version < (3, 51, 3) {
-        bail!("SQLite {} is too old: 3.51.3 mends a bug that can damage WAL files", found.version);
+        bail!(
+            "SQLite {} is too old: 3.51.3 mends a bug that can damage WAL files",
+            found.version
+        );
     }
     Ok(())
 }
@@ -146,7 +171,8 @@ struct MigrationsRef<'a>(&'a EmbeddedMigrations);
 impl diesel::migration::MigrationSource<diesel::sqlite::Sqlite> for MigrationsRef<'_> {
     fn migrations(
         &self,
-    ) -> diesel::migration::Result<Vec<Box<dyn diesel::migration::Migration<diesel::sqlite::Sqlite>>>> {
+    ) -> diesel::migration::Result<Vec<Box<dyn diesel::migration::Migration<diesel::sqlite::Sqlite>>>>
+    {
         self.0.migrations()
     }
 }
@@ -156,8 +182,10 @@ struct ReadOnly;
 
 impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for ReadOnly {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
-        let pragmas = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0;";
-        conn.batch_execute(pragmas).map_err(diesel::r2d2::Error::QueryError)
+        let pragmas =
+            "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0;";
+        conn.batch_execute(pragmas)
+            .map_err(diesel::r2d2::Error::QueryError)
     }
 }
 
@@ -178,6 +206,8 @@ impl Readers {
     ) -> Result<T, Error> {
         let pool = self.pool.clone();
         let job = move || pool.get()?.transaction(|conn| query(&mut *conn));
-        tokio::task::spawn_blocking(job).await.map_err(Error::internal)?
+        tokio::task::spawn_blocking(job)
+            .await
+            .map_err(Error::internal)?
     }
 }

@@ -54,7 +54,10 @@ pub(crate) fn keep(
 ) -> QueryResult<()> {
     let event = delivery.event.as_ref().ok();
     let text = match (event, &delivery.raw) {
-        (Some(event), _) => event.encode().ok().and_then(|json| String::from_utf8(json).ok()),
+        (Some(event), _) => event
+            .encode()
+            .ok()
+            .and_then(|json| String::from_utf8(json).ok()),
         (None, raw) => raw.clone(),
     };
     let row = DeadLetter {
@@ -68,7 +71,9 @@ pub(crate) fn keep(
         event: text.unwrap_or_default(),
         created_at: tx.now(),
     };
-    diesel::insert_or_ignore_into(dead_letters::table).values(row).execute(tx.conn())?;
+    diesel::insert_or_ignore_into(dead_letters::table)
+        .values(row)
+        .execute(tx.conn())?;
     Ok(())
 }
 

@@ -47,8 +47,13 @@ impl Error {
 /// Diesel reports SQLite's result codes by their texts only.
 fn fault(text: &str) -> Fault {
     const FATAL: [&str; 3] = ["disk I/O error", "malformed", "not a database"];
-    const STORAGE: [&str; 5] =
-        ["disk is full", "database is locked", "readonly", "unable to open", "out of memory"];
+    const STORAGE: [&str; 5] = [
+        "disk is full",
+        "database is locked",
+        "readonly",
+        "unable to open",
+        "out of memory",
+    ];
     if FATAL.iter().any(|phrase| text.contains(phrase)) {
         Fault::Fatal
     } else if STORAGE.iter().any(|phrase| text.contains(phrase)) {

@@ -25,13 +25,22 @@ impl IdempotencyKey {
     /// # Errors
     /// 400 for a key that is not 1 to 255 printable ASCII characters.
     pub fn of(request: &HttpRequest, scope: &str, body: &Value) -> Result<Option<Self>, Problem> {
-        let Some(header) = request.headers().get("Idempotency-Key") else { return Ok(None) };
+        let Some(header) = request.headers().get("Idempotency-Key") else {
+            return Ok(None);
+        };
         let key = header.to_str().unwrap_or_default();
-        if key.is_empty() || key.len() > 255 || !key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        if key.is_empty()
+            || key.len() > 255
+            || !key.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+        {
             let message = "must be 1 to 255 printable ASCII characters";
             return Err(Problem::malformed("Idempotency-Key", message));
         }
-        Ok(Some(Self { scope: scope.to_owned(), key: key.to_owned(), body: body.to_string() }))
+        Ok(Some(Self {
+            scope: scope.to_owned(),
+            key: key.to_owned(),
+            body: body.to_string(),
+        }))
     }
 
     /// What this key made before, as the id that was remembered; `None`: it is new.
@@ -39,7 +48,9 @@ impl IdempotencyKey {
     /// # Errors
     /// 422 when it came with another body.
     pub fn look_up(&self, conn: &mut SqliteConnection) -> Result<Option<String>, Error> {
-        let row = keys::table.find((&self.scope, &self.key)).select((keys::body, keys::made));
+        let row = keys::table
+            .find((&self.scope, &self.key))
+            .select((keys::body, keys::made));
         match row.first::<(String, String)>(conn).optional()? {
             None => Ok(None),
             Some((body, made)) if body == self.body => Ok(Some(made)),
@@ -62,7 +73,9 @@ impl IdempotencyKey {
             keys::made.eq(made.to_string()),
             keys::created_at.eq(tx.now()),
         );
-        diesel::insert_into(keys::table).values(row).execute(tx.conn())?;
+        diesel::insert_into(keys::table)
+            .values(row)
+            .execute(tx.conn())?;
         Ok(())
     }
 }
@@ -77,9 +90,13 @@ pub fn once<Id: std::str::FromStr + ToString + Clone>(
     key: Option<&IdempotencyKey>,
     make: impl FnOnce(&mut Tx<'_>) -> Result<Id, Error>,
 ) -> Result<(Id, bool), Error> {
-    let Some(key) = key else { return Ok((make(tx)?, false)) };
+    let Some(key) = key else {
+        return Ok((make(tx)?, false));
+    };
     if let Some(made) = key.look_up(tx.conn())? {
-        let id = made.parse().map_err(|_| Error::internal(format!("idempotency key made {made:?}")))?;
+        let id = made
+            .parse()
+            .map_err(|_| Error::internal(format!("idempotency key made {made:?}")))?;
         return Ok((id, true));
     }
     let id = make(tx)?;

@@ -32,10 +32,15 @@ pub(crate) fn append(conn: &mut SqliteConnection, seq: i64, event: &Event) -> Re
         causation_id: event.causation_id,
         attempt: event.message.attempt.into(),
         time: event.time,
-        traceparent: event.traceparent.as_ref().map(|trace| trace.as_str().to_owned()),
+        traceparent: event
+            .traceparent
+            .as_ref()
+            .map(|trace| trace.as_str().to_owned()),
         data: serde_json::to_string(&event.message.payload).map_err(Error::internal)?,
     };
-    diesel::insert_into(outbox::table).values(row).execute(conn)?;
+    diesel::insert_into(outbox::table)
+        .values(row)
+        .execute(conn)?;
     Ok(())
 }
 
@@ -43,8 +48,15 @@ pub(crate) fn append(conn: &mut SqliteConnection, seq: i64, event: &Event) -> Re
 ///
 /// # Errors
 /// The database's; [`Error::Internal`] for a row that is no event of the contract.
-pub fn read_from(conn: &mut SqliteConnection, seq: i64, limit: i64) -> Result<Vec<(i64, Event)>, Error> {
-    let query = outbox::table.filter(outbox::seq.ge(seq)).order(outbox::seq).limit(limit);
+pub fn read_from(
+    conn: &mut SqliteConnection,
+    seq: i64,
+    limit: i64,
+) -> Result<Vec<(i64, Event)>, Error> {
+    let query = outbox::table
+        .filter(outbox::seq.ge(seq))
+        .order(outbox::seq)
+        .limit(limit);
     events(query.select(OutboxRow::as_select()).load(conn)?)
 }
 
@@ -53,7 +65,9 @@ pub fn read_from(conn: &mut SqliteConnection, seq: i64, limit: i64) -> Result<Ve
 /// # Errors
 /// As [`read_from`].
 pub fn of_order(conn: &mut SqliteConnection, order: OrderId) -> Result<Vec<Event>, Error> {
-    let query = outbox::table.filter(outbox::order_id.eq(order)).order(outbox::seq);
+    let query = outbox::table
+        .filter(outbox::order_id.eq(order))
+        .order(outbox::seq);
     let rows = events(query.select(OutboxRow::as_select()).load(conn)?)?;
     Ok(rows.into_iter().map(|(_, event)| event).collect())
 }
@@ -61,23 +75,31 @@ pub fn of_order(conn: &mut SqliteConnection, order: OrderId) -> Result<Vec<Event
 /// The number of the last row ever written: pruning may have removed it, so the relay's position
 /// counts too.
 pub(crate) fn last_seq(conn: &mut SqliteConnection) -> QueryResult<i64> {
-    let last: Option<i64> = outbox::table.select(diesel::dsl::max(outbox::seq)).first(conn)?;
+    let last: Option<i64> = outbox::table
+        .select(diesel::dsl::max(outbox::seq))
+        .first(conn)?;
     Ok(last.unwrap_or(0).max(published(conn)?))
 }
 
 /// How far the relay has published, as remembered.
 pub(crate) fn published(conn: &mut SqliteConnection) -> QueryResult<i64> {
-    relay_position::table.select(relay_position::published).first(conn)
+    relay_position::table
+        .select(relay_position::published)
+        .first(conn)
 }
 
 /// Remembers how far the relay has published.
 pub(crate) fn set_published(conn: &mut SqliteConnection, seq: i64) -> QueryResult<()> {
-    diesel::update(relay_position::table).set(relay_position::published.eq(seq)).execute(conn)?;
+    diesel::update(relay_position::table)
+        .set(relay_position::published.eq(seq))
+        .execute(conn)?;
     Ok(())
 }
 
 fn events(rows: Vec<OutboxRow>) -> Result<Vec<(i64, Event)>, Error> {
-    rows.into_iter().map(|row| Ok((row.seq, Event::try_from(row)?))).collect()
+    rows.into_iter()
+        .map(|row| Ok((row.seq, Event::try_from(row)?)))
+        .collect()
 }
 
 impl TryFrom<OutboxRow> for Event {
@@ -91,8 +113,14 @@ impl TryFrom<OutboxRow> for Event {
             id: row.event_id,
             time: row.time,
             causation_id: row.causation_id,
-            traceparent: row.traceparent.and_then(|text| text.parse::<TraceParent>().ok()),
-            message: Message { event_type: row.event_type, attempt, payload },
+            traceparent: row
+                .traceparent
+                .and_then(|text| text.parse::<TraceParent>().ok()),
+            message: Message {
+                event_type: row.event_type,
+                attempt,
+                payload,
+            },
         })
     }
 }

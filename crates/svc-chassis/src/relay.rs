@@ -48,18 +48,25 @@ impl Relay {
     /// Publishes what an earlier run left, then what comes. Ends when the writer has ended and
     /// everything is published, or at `deadline_after_close` when Redis is away.
     pub async fn run(mut self, deadline_after_close: Duration) -> anyhow::Result<()> {
-        let remembered = self.readers.read(|conn| Ok(outbox::published(conn)?)).await?;
+        let remembered = self
+            .readers
+            .read(|conn| Ok(outbox::published(conn)?))
+            .await?;
         self.published.0.store(remembered, Ordering::Release);
         let mut saved = (remembered, Instant::now());
         let mut open = self.catch_up(None).await?;
         while open {
-            let Some(batch) = self.batches.recv().await else { break };
+            let Some(batch) = self.batches.recv().await else {
+                break;
+            };
             open = self.take(batch).await?;
             if saved.0 != self.published.seq() && saved.1.elapsed() >= REMEMBER_EVERY {
                 saved = (self.remember().await, Instant::now());
             }
         }
-        let _ = self.catch_up(Some(Instant::now() + deadline_after_close)).await?;
+        let _ = self
+            .catch_up(Some(Instant::now() + deadline_after_close))
+            .await?;
         Ok(())
     }
 
@@ -75,7 +82,9 @@ impl Relay {
         if continues {
             match self.publish(&batch.events, &batch.acks).await {
                 Ok(()) => return Ok(true),
-                Err(error) => tracing::warn!(%error, "redis does not take events; they wait in the outbox"),
+                Err(error) => {
+                    tracing::warn!(%error, "redis does not take events; they wait in the outbox")
+                }
             }
         }
         self.acknowledge(&batch.acks).await;
@@ -108,7 +117,10 @@ impl Relay {
                 }
             }
             let from = self.published.seq() + 1;
-            let rows = self.readers.read(move |conn| outbox::read_from(conn, from, PAGE)).await?;
+            let rows = self
+                .readers
+                .read(move |conn| outbox::read_from(conn, from, PAGE))
+                .await?;
             if rows.is_empty() {
                 self.acknowledge(&acks).await;
                 return Ok(open);
@@ -143,7 +155,10 @@ impl Relay {
 
     async fn remember(&self) -> i64 {
         let seq = self.published.seq();
-        let stored = self.writer.write(move |tx| Ok(outbox::set_published(tx.conn(), seq)?)).await;
+        let stored = self
+            .writer
+            .write(move |tx| Ok(outbox::set_published(tx.conn(), seq)?))
+            .await;
         if let Err(error) = stored {
             tracing::debug!(%error, "the relay's position is not remembered; a restart publishes more twice");
         }

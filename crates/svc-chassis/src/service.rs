@@ -96,7 +96,10 @@ impl Task {
         name: &'static str,
         run: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) -> Self {
-        Self { name, run: Box::pin(run) }
+        Self {
+            name,
+            run: Box::pin(run),
+        }
     }
 }
 
@@ -125,7 +128,10 @@ pub struct Impossible {
 impl Impossible {
     /// Of a state (`–` where there is no row) and an input, by their names.
     pub fn new(state: &'static str, input: impl Into<&'static str>) -> Self {
-        Self { state, input: input.into() }
+        Self {
+            state,
+            input: input.into(),
+        }
     }
 }
 

@@ -37,7 +37,14 @@ impl Singleton {
     pub fn new(bus: &saga_events::bus::Bus, name: &str, time_to_live: Duration) -> Self {
         let lock = bus.lock(name, time_to_live);
         let (name, ask_again) = (name.to_owned(), Instant::now());
-        Self { name, lock, time_to_live, hold: None, fence: None, ask_again }
+        Self {
+            name,
+            lock,
+            time_to_live,
+            hold: None,
+            fence: None,
+            ask_again,
+        }
     }
 
     /// Whether this instance is to work now; takes or renews the lock when it is time to. Answers
@@ -95,8 +102,13 @@ impl Fence {
     pub fn next(tx: &mut Tx<'_>, name: &str) -> Result<Self, Error> {
         let number = current(tx.conn(), name)? + 1;
         let row = (fences::name.eq(name), fences::number.eq(number));
-        diesel::replace_into(fences::table).values(row).execute(tx.conn())?;
-        Ok(Self { name: name.to_owned(), number })
+        diesel::replace_into(fences::table)
+            .values(row)
+            .execute(tx.conn())?;
+        Ok(Self {
+            name: name.to_owned(),
+            number,
+        })
     }
 
     /// Whether it is still the highest: asked in the transaction that writes.
@@ -109,6 +121,10 @@ impl Fence {
 }
 
 fn current(conn: &mut SqliteConnection, name: &str) -> QueryResult<i64> {
-    let number = fences::table.find(name).select(fences::number).first(conn).optional()?;
+    let number = fences::table
+        .find(name)
+        .select(fences::number)
+        .first(conn)
+        .optional()?;
     Ok(number.unwrap_or(0))
 }

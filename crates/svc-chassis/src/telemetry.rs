@@ -27,7 +27,10 @@ const FLUSH_BYTES: usize = 32 * 1024;
 /// The filter cannot be read, or logging was started before.
 pub fn start(service: Service, log: &Log) -> anyhow::Result<LogGuard> {
     let output = Output::default();
-    let line = Line { service, format: log.format };
+    let line = Line {
+        service,
+        format: log.format,
+    };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(&log.filter)?)
         .event_format(line)
@@ -35,12 +38,14 @@ pub fn start(service: Service, log: &Log) -> anyhow::Result<LogGuard> {
         .finish();
     tracing::subscriber::set_global_default(subscriber)?;
     let ticking = output.clone();
-    std::thread::Builder::new().name("log".into()).spawn(move || {
-        loop {
-            std::thread::sleep(FLUSH_EVERY);
-            ticking.write_out();
-        }
-    })?;
+    std::thread::Builder::new()
+        .name("log".into())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(FLUSH_EVERY);
+                ticking.write_out();
+            }
+        })?;
     Ok(LogGuard(output))
 }
 
@@ -106,10 +111,17 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let time = fields.at.map_or_else(Timestamp::now, Timestamp::from_micros);
+        let time = fields
+            .at
+            .map_or_else(Timestamp::now, Timestamp::from_micros);
         let level = *event.metadata().level();
         match self.format {
             LogFormat::Human => self.human(&mut out, time, level, &fields),
@@ -119,10 +131,18 @@ where
 }
 
 impl Line {
-    fn human(&self, out: &mut Writer<'_>, time: Timestamp, level: Level, fields: &Fields) -> fmt::Result {
+    fn human(
+        &self,
+        out: &mut Writer<'_>,
+        time: Timestamp,
+        level: Level,
+        fields: &Fields,
+    ) -> fmt::Result {
         write!(out, "{time} {level:>5} {:<13}", self.service)?;
         for (name, value) in &fields.named {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             write!(out, " {name}=")?;
             escape(out, &text)?;
         }
@@ -131,12 +151,23 @@ impl Line {
         out.write_char('\n')
     }
 
-    fn json(&self, out: &mut Writer<'_>, time: Timestamp, level: Level, fields: Fields) -> fmt::Result {
+    fn json(
+        &self,
+        out: &mut Writer<'_>,
+        time: Timestamp,
+        level: Level,
+        fields: Fields,
+    ) -> fmt::Result {
         let mut line = serde_json::Map::new();
         line.insert("time".into(), time.to_string().into());
         line.insert("level".into(), level.as_str().to_lowercase().into());
         line.insert("service".into(), self.service.as_str().into());
-        line.extend(fields.named.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        line.extend(
+            fields
+                .named
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
         line.insert("message".into(), fields.message.into());
         writeln!(out, "{}", serde_json::Value::Object(line))
     }
@@ -145,7 +176,11 @@ impl Line {
 /// One event is one line, whatever a caller put into a header.
 fn escape(out: &mut Writer<'_>, text: &str) -> fmt::Result {
     text.chars().try_for_each(|c| {
-        if c.is_control() { write!(out, "{}", c.escape_default()) } else { out.write_char(c) }
+        if c.is_control() {
+            write!(out, "{}", c.escape_default())
+        } else {
+            out.write_char(c)
+        }
     })
 }
 
@@ -161,9 +196,12 @@ struct Fields {
 impl Fields {
     fn add(&mut self, field: &Field, value: serde_json::Value) {
         if field.name() == "message" {
-            self.message = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            self.message = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
         } else {
-            self.named.push((field.name().trim_start_matches("r#"), value));
+            self.named
+                .push((field.name().trim_start_matches("r#"), value));
         }
     }
 }

@@ -19,10 +19,15 @@ impl Bench {
     ///
     /// # Errors
     /// The file cannot be opened.
-    pub fn open(folder: &std::path::Path, migrations: &[EmbeddedMigrations]) -> anyhow::Result<Self> {
+    pub fn open(
+        folder: &std::path::Path,
+        migrations: &[EmbeddedMigrations],
+    ) -> anyhow::Result<Self> {
         let url = format!("sqlite:{}", folder.join("test.db").display());
         let database = Database::from_url(&url).map_err(anyhow::Error::msg)?;
-        Ok(Self { by_hand: ByHand::new(database.open(migrations)?)? })
+        Ok(Self {
+            by_hand: ByHand::new(database.open(migrations)?)?,
+        })
     }
 
     /// Runs a job and commits it; an error undoes it. Returns what it said.

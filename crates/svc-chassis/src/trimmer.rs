@@ -33,7 +33,11 @@ pub(crate) async fn run(
         if now == trimmed_at && !turn.is_multiple_of(quiet_turns) {
             continue;
         }
-        if claim.is_mine(&writer).await.is_ok_and(|fence| fence.is_some()) {
+        if claim
+            .is_mine(&writer)
+            .await
+            .is_ok_and(|fence| fence.is_some())
+        {
             trimmed_at = now;
             for event_type in service.publishes() {
                 trim(&bus, event_type).await;

@@ -49,7 +49,10 @@ pub struct Cause {
 
 impl From<&Event> for Cause {
     fn from(event: &Event) -> Self {
-        Self { event: Some(event.id), traceparent: event.traceparent.clone() }
+        Self {
+            event: Some(event.id),
+            traceparent: event.traceparent.clone(),
+        }
     }
 }
 
@@ -166,11 +169,19 @@ impl Writer {
             max_waiting: batch_cap.saturating_mul(8),
         });
         let (ended, has_ended) = oneshot::channel();
-        let mut thread =
-            WriterThread { conn, shared: shared.clone(), batch_cap, next_seq, relay, health };
-        let spawned = std::thread::Builder::new().name("writer".into()).spawn(move || {
-            let _ = ended.send(thread.run());
-        });
+        let mut thread = WriterThread {
+            conn,
+            shared: shared.clone(),
+            batch_cap,
+            next_seq,
+            relay,
+            health,
+        };
+        let spawned = std::thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || {
+                let _ = ended.send(thread.run());
+            });
         spawned.map_err(Error::internal)?;
         Ok((Self { shared }, has_ended))
     }
@@ -187,9 +198,15 @@ impl Writer {
     {
         let (answer, answered) = oneshot::channel();
         if self.waiting() >= self.shared.max_waiting {
-            return Err(Problem::unavailable("storage", "too many jobs wait for the writer").into());
+            return Err(
+                Problem::unavailable("storage", "too many jobs wait for the writer").into(),
+            );
         }
-        self.submit(Box::new(Call { job, result: None, answer }));
+        self.submit(Box::new(Call {
+            job,
+            result: None,
+            answer,
+        }));
         answered.await.unwrap_or_else(|_| {
             Err(Problem::unavailable("the service", "the writer has ended").into())
         })
@@ -241,7 +258,9 @@ where
     }
 
     fn committed(self: Box<Self>) {
-        let result = self.result.ok_or_else(|| Error::internal("committed without a result"));
+        let result = self
+            .result
+            .ok_or_else(|| Error::internal("committed without a result"));
         // Nobody waits when the client has gone; the effect stands.
         let _ = self.answer.send(result);
     }
@@ -278,7 +297,11 @@ impl WriterThread {
             if queue.closed {
                 return None;
             }
-            queue = self.shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self
+                .shared
+                .wake
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         let count = queue.jobs.len().min(self.batch_cap);
         Some(queue.jobs.drain(..count).collect())
@@ -289,17 +312,24 @@ impl WriterThread {
     /// # Errors
     /// Only where nobody knows what is on disk any more: the service must end.
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) -> anyhow::Result<()> {
-        let mut said = Said { next_seq: self.next_seq, ..Said::default() };
+        let mut said = Said {
+            next_seq: self.next_seq,
+            ..Said::default()
+        };
         let done = match self.run_together(&mut jobs, &mut said) {
             Ok(()) => Ok(jobs.into_iter().map(|job| (job, Ok(()))).collect()),
             Err(_) => {
-                said = Said { next_seq: self.next_seq, ..Said::default() };
+                said = Said {
+                    next_seq: self.next_seq,
+                    ..Said::default()
+                };
                 self.run_apart(jobs, &mut said)
             }
         };
         match done {
             Ok(ran) => {
-                self.health.send_if_modified(|health| replace_if_other(health, Health::Good));
+                self.health
+                    .send_if_modified(|health| replace_if_other(health, Health::Good));
                 self.next_seq = said.next_seq;
                 self.publish(said);
                 for (job, result) in ran {
@@ -316,22 +346,34 @@ impl WriterThread {
                     job.failed(same_for_all(&error));
                 }
                 if error.fault() == Fault::Fatal {
-                    anyhow::bail!("the database failed, a restart will tell what is on disk: {text}");
+                    anyhow::bail!(
+                        "the database failed, a restart will tell what is on disk: {text}"
+                    );
                 }
                 tracing::error!(error = %text, "nothing can be stored; jobs are refused until that is mended");
                 let health = Health::Storage(text);
-                self.health.send_if_modified(|old| replace_if_other(old, health));
+                self.health
+                    .send_if_modified(|old| replace_if_other(old, health));
                 Ok(())
             }
         }
     }
 
     fn publish(&self, said: Said) {
-        let Said { next_seq, events, acks, after_commit } = said;
+        let Said {
+            next_seq,
+            events,
+            acks,
+            after_commit,
+        } = said;
         if !events.is_empty() || !acks.is_empty() {
             let first_seq = next_seq - i64::try_from(events.len()).unwrap_or(0);
             // The relay ends only after the writer.
-            let _ = self.relay.send(Batch { first_seq, events, acks });
+            let _ = self.relay.send(Batch {
+                first_seq,
+                events,
+                acks,
+            });
         }
         for run in after_commit {
             run();
@@ -343,7 +385,14 @@ impl WriterThread {
         let now = Timestamp::now();
         self.conn.batch_execute("BEGIN IMMEDIATE")?;
         let ran = jobs.iter_mut().try_for_each(|job| {
-            run_one(job.as_mut(), &mut Tx { conn: &mut self.conn, said, now })
+            run_one(
+                job.as_mut(),
+                &mut Tx {
+                    conn: &mut self.conn,
+                    said,
+                    now,
+                },
+            )
         });
         self.finish(ran)
     }
@@ -357,7 +406,10 @@ impl WriterThread {
         let now = Timestamp::now();
         let mut ran: Ran = Vec::with_capacity(jobs.len());
         let mut waiting = jobs.into_iter();
-        let mut result = self.conn.batch_execute("BEGIN IMMEDIATE").map_err(Error::from);
+        let mut result = self
+            .conn
+            .batch_execute("BEGIN IMMEDIATE")
+            .map_err(Error::from);
         while result.is_ok()
             && let Some(mut job) = waiting.next()
         {
@@ -379,10 +431,27 @@ impl WriterThread {
         }
     }
 
-    fn run_in_savepoint(&mut self, job: &mut dyn Job, said: &mut Said, now: Timestamp) -> Result<(), Error> {
-        let marks = (said.next_seq, said.events.len(), said.acks.len(), said.after_commit.len());
+    fn run_in_savepoint(
+        &mut self,
+        job: &mut dyn Job,
+        said: &mut Said,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let marks = (
+            said.next_seq,
+            said.events.len(),
+            said.acks.len(),
+            said.after_commit.len(),
+        );
         self.conn.batch_execute("SAVEPOINT job")?;
-        let result = run_one(job, &mut Tx { conn: &mut self.conn, said, now });
+        let result = run_one(
+            job,
+            &mut Tx {
+                conn: &mut self.conn,
+                said,
+                now,
+            },
+        );
         if result.is_err() {
             self.conn.batch_execute("ROLLBACK TO job")?;
             said.next_seq = marks.0;
@@ -445,10 +514,17 @@ impl ByHand {
         &mut self,
         mut job: impl FnMut(&mut Tx<'_>) -> Result<T, Error>,
     ) -> Result<(T, Vec<Event>), Error> {
-        let mut said = Said { next_seq: self.next_seq, ..Said::default() };
+        let mut said = Said {
+            next_seq: self.next_seq,
+            ..Said::default()
+        };
         let now = Timestamp::now();
         self.conn.batch_execute("BEGIN IMMEDIATE")?;
-        match job(&mut Tx { conn: &mut self.conn, said: &mut said, now }) {
+        match job(&mut Tx {
+            conn: &mut self.conn,
+            said: &mut said,
+            now,
+        }) {
             Ok(result) => {
                 self.conn.batch_execute("COMMIT")?;
                 self.next_seq = said.next_seq;

@@ -41,9 +41,14 @@ impl Participant for Boxes {
     }
 }
 
-const DECLINED: Reason =
-    Reason { reason_code: ReasonCode::PaymentDeclined, failed_step: Service::Payment };
-const NO_STOCK: Reason = Reason { reason_code: ReasonCode::OutOfStock, failed_step: Service::Item };
+const DECLINED: Reason = Reason {
+    reason_code: ReasonCode::PaymentDeclined,
+    failed_step: Service::Payment,
+};
+const NO_STOCK: Reason = Reason {
+    reason_code: ReasonCode::OutOfStock,
+    failed_step: Service::Item,
+};
 
 fn purchase() -> Purchase {
     let id = |n| Uuid::from_u128(n);
@@ -62,11 +67,23 @@ fn message(event_type: EventType, attempt: u32) -> Message {
     let (purchase, order_id) = (purchase(), purchase().order_id);
     let payload = match event_type {
         EventType::InventoryReserved | EventType::ItemReserved => Payload::Purchase(purchase),
-        EventType::PaymentProcessed | EventType::ItemDeducted => Payload::Settled(Settled { order_id }),
-        EventType::ItemReservationFailed => Payload::Failure(Failure { order_id, reason: NO_STOCK }),
-        _ => Payload::Failure(Failure { order_id, reason: DECLINED }),
+        EventType::PaymentProcessed | EventType::ItemDeducted => {
+            Payload::Settled(Settled { order_id })
+        }
+        EventType::ItemReservationFailed => Payload::Failure(Failure {
+            order_id,
+            reason: NO_STOCK,
+        }),
+        _ => Payload::Failure(Failure {
+            order_id,
+            reason: DECLINED,
+        }),
     };
-    Message { event_type, attempt, payload }
+    Message {
+        event_type,
+        attempt,
+        payload,
+    }
 }
 
 /// A row in this state that has answered these attempts there and back.
@@ -88,17 +105,28 @@ fn row(state: State, there: u32, back: u32) -> Hold {
 }
 
 fn tombstone(there: u32, back: u32) -> Hold {
-    Hold { purchase: None, held: 0, ..row(State::Released, there, back) }
+    Hold {
+        purchase: None,
+        held: 0,
+        ..row(State::Released, there, back)
+    }
 }
 
 /// What a step is to do; `None`: the cell is impossible.
-type Then = Option<(Option<Hold>, Option<(&'static str, i64)>, Vec<(EventType, u32)>)>;
+type Then = Option<(
+    Option<Hold>,
+    Option<(&'static str, i64)>,
+    Vec<(EventType, u32)>,
+)>;
 
 #[track_caller]
 fn check(given: Option<Hold>, stock: i64, when: (EventType, u32), then: Then) {
     let result = step::<Boxes>(given.as_ref(), &message(when.0, when.1), Some(&stock));
     let expected = then.map(|(hold, change, says)| {
-        let says = says.into_iter().map(|(event_type, attempt)| message(event_type, attempt)).collect();
+        let says = says
+            .into_iter()
+            .map(|(event_type, attempt)| message(event_type, attempt))
+            .collect();
         Step { hold, change, says }
     });
     assert_eq!(result.ok(), expected, "given {given:?}, when {when:?}");
@@ -120,45 +148,104 @@ fn becomes(hold: Hold, change: Option<(&'static str, i64)>, says: EventType, att
 #[test]
 fn without_a_row() {
     let reserved = row(State::Reserved, 3, 0);
-    check(None, 2, (RESERVE, 3), becomes(reserved, Some(("take", 2)), RESERVED, 3));
-    check(None, 1, (RESERVE, 3), becomes(row(State::Refused, 3, 0), None, REFUSED, 3));
+    check(
+        None,
+        2,
+        (RESERVE, 3),
+        becomes(reserved, Some(("take", 2)), RESERVED, 3),
+    );
+    check(
+        None,
+        1,
+        (RESERVE, 3),
+        becomes(row(State::Refused, 3, 0), None, REFUSED, 3),
+    );
     check(None, 2, (CONFIRM, 0), None);
-    check(None, 2, (COMPENSATE, 3), becomes(tombstone(0, 3), None, RELEASED, 3));
+    check(
+        None,
+        2,
+        (COMPENSATE, 3),
+        becomes(tombstone(0, 3), None, RELEASED, 3),
+    );
 }
 
 #[test]
 fn reserved() {
     let given = || Some(row(State::Reserved, 1, 0));
     check(given(), 0, (RESERVE, 1), SILENCE);
-    check(given(), 0, (RESERVE, 2), becomes(row(State::Reserved, 2, 0), None, RESERVED, 2));
+    check(
+        given(),
+        0,
+        (RESERVE, 2),
+        becomes(row(State::Reserved, 2, 0), None, RESERVED, 2),
+    );
     let keep = Some(("keep", 2));
-    check(given(), 0, (CONFIRM, 0), becomes(row(State::Confirmed, 1, 0), keep, CONFIRMED, 0));
-    check(given(), 0, (CONFIRM, 4), becomes(row(State::Confirmed, 1, 4), keep, CONFIRMED, 4));
+    check(
+        given(),
+        0,
+        (CONFIRM, 0),
+        becomes(row(State::Confirmed, 1, 0), keep, CONFIRMED, 0),
+    );
+    check(
+        given(),
+        0,
+        (CONFIRM, 4),
+        becomes(row(State::Confirmed, 1, 4), keep, CONFIRMED, 4),
+    );
     let back = Some(("give back", 2));
-    check(given(), 0, (COMPENSATE, 4), becomes(row(State::Released, 1, 4), back, RELEASED, 4));
+    check(
+        given(),
+        0,
+        (COMPENSATE, 4),
+        becomes(row(State::Released, 1, 4), back, RELEASED, 4),
+    );
 }
 
 #[test]
 fn refused() {
     let given = || Some(row(State::Refused, 1, 1));
     check(given(), 9, (RESERVE, 1), SILENCE);
-    check(given(), 9, (RESERVE, 2), becomes(row(State::Refused, 2, 1), None, REFUSED, 2));
+    check(
+        given(),
+        9,
+        (RESERVE, 2),
+        becomes(row(State::Refused, 2, 1), None, REFUSED, 2),
+    );
     check(given(), 9, (CONFIRM, 2), None);
     check(given(), 9, (COMPENSATE, 1), SILENCE);
-    check(given(), 9, (COMPENSATE, 2), becomes(row(State::Refused, 1, 2), None, REFUSED, 2));
+    check(
+        given(),
+        9,
+        (COMPENSATE, 2),
+        becomes(row(State::Refused, 1, 2), None, REFUSED, 2),
+    );
 }
 
 #[test]
 fn released() {
     for (given, next_there, next_back) in [
-        (row(State::Released, 1, 1), row(State::Released, 2, 1), row(State::Released, 1, 2)),
+        (
+            row(State::Released, 1, 1),
+            row(State::Released, 2, 1),
+            row(State::Released, 1, 2),
+        ),
         (tombstone(1, 1), tombstone(2, 1), tombstone(1, 2)),
     ] {
         check(Some(given.clone()), 9, (RESERVE, 1), SILENCE);
-        check(Some(given.clone()), 9, (RESERVE, 2), becomes(next_there, None, RELEASED, 2));
+        check(
+            Some(given.clone()),
+            9,
+            (RESERVE, 2),
+            becomes(next_there, None, RELEASED, 2),
+        );
         check(Some(given.clone()), 9, (CONFIRM, 2), None);
         check(Some(given.clone()), 9, (COMPENSATE, 1), SILENCE);
-        check(Some(given), 9, (COMPENSATE, 2), becomes(next_back, None, RELEASED, 2));
+        check(
+            Some(given),
+            9,
+            (COMPENSATE, 2),
+            becomes(next_back, None, RELEASED, 2),
+        );
     }
 }
 
@@ -166,9 +253,19 @@ fn released() {
 fn confirmed() {
     let given = || Some(row(State::Confirmed, 1, 1));
     check(given(), 9, (RESERVE, 1), SILENCE);
-    check(given(), 9, (RESERVE, 2), becomes(row(State::Confirmed, 2, 1), None, CONFIRMED, 2));
+    check(
+        given(),
+        9,
+        (RESERVE, 2),
+        becomes(row(State::Confirmed, 2, 1), None, CONFIRMED, 2),
+    );
     check(given(), 9, (CONFIRM, 1), SILENCE);
-    check(given(), 9, (CONFIRM, 2), becomes(row(State::Confirmed, 1, 2), None, CONFIRMED, 2));
+    check(
+        given(),
+        9,
+        (CONFIRM, 2),
+        becomes(row(State::Confirmed, 1, 2), None, CONFIRMED, 2),
+    );
     check(given(), 9, (COMPENSATE, 2), None);
 }
 

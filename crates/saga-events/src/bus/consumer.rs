@@ -64,7 +64,9 @@ impl Bus {
 
     /// The stream an entry was read from.
     pub fn stream_of(&self, entry: &Entry) -> &str {
-        self.subscriptions.get(entry.stream).map_or("?", String::as_str)
+        self.subscriptions
+            .get(entry.stream)
+            .map_or("?", String::as_str)
     }
 }
 
@@ -80,7 +82,9 @@ impl Consumer {
         match read {
             Err(error) if groups_are_gone(&error) => {
                 // A flush while a read blocks answers UNBLOCKED, not NOGROUP: both mean the same.
-                self.make_groups().await.inspect_err(|_| self.connection = None)?;
+                self.make_groups()
+                    .await
+                    .inspect_err(|_| self.connection = None)?;
                 Ok(Vec::new())
             }
             Err(error) => {
@@ -106,14 +110,21 @@ impl Consumer {
             }
         }
         let mut command = redis::cmd("XREADGROUP");
-        command.arg("GROUP").arg(self.service.as_str()).arg(&self.instance);
+        command
+            .arg("GROUP")
+            .arg(self.service.as_str())
+            .arg(&self.instance);
         command.arg("COUNT").arg(self.config.read_count);
         if self.replay.is_none() {
             command.arg("BLOCK").arg(self.config.block_ms);
         }
         command.arg("STREAMS").arg(&self.streams[..]);
         for stream in 0..self.streams.len() {
-            command.arg(self.replay.as_ref().map_or(">", |cursors| cursors[stream].as_ref()));
+            command.arg(
+                self.replay
+                    .as_ref()
+                    .map_or(">", |cursors| cursors[stream].as_ref()),
+            );
         }
         let reply = self.ask(&command).await?;
         let deliveries = self.deliveries_of(reply);
@@ -135,7 +146,11 @@ impl Consumer {
             .set_connection_timeout(Some(Duration::from_secs(2)))
             .set_response_timeout(Some(patience));
         let client = client(&self.config.url)?;
-        self.connection = Some(client.get_multiplexed_async_connection_with_config(&config).await?);
+        self.connection = Some(
+            client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await?,
+        );
         self.make_groups().await?;
         self.replay = Some(vec!["0".into(); self.streams.len()]);
         Ok(())
@@ -146,7 +161,12 @@ impl Consumer {
     async fn make_groups(&mut self) -> Result<(), RedisError> {
         for stream in self.streams.clone().iter() {
             let mut command = redis::cmd("XGROUP");
-            command.arg("CREATE").arg(stream).arg(self.service.as_str()).arg("0").arg("MKSTREAM");
+            command
+                .arg("CREATE")
+                .arg(stream)
+                .arg(self.service.as_str())
+                .arg("0")
+                .arg("MKSTREAM");
             match self.ask(&command).await {
                 Err(error) if error.code() == Some("BUSYGROUP") => {}
                 other => drop(other?),
@@ -159,8 +179,15 @@ impl Consumer {
         let mut claimed = Vec::new();
         for (stream, name) in self.streams.clone().iter().enumerate() {
             let mut command = redis::cmd("XAUTOCLAIM");
-            command.arg(name).arg(self.service.as_str()).arg(&self.instance);
-            command.arg(self.config.claim_idle_ms).arg("0-0").arg("COUNT").arg(self.config.read_count);
+            command
+                .arg(name)
+                .arg(self.service.as_str())
+                .arg(&self.instance);
+            command
+                .arg(self.config.claim_idle_ms)
+                .arg("0-0")
+                .arg("COUNT")
+                .arg(self.config.read_count);
             if let Value::Array(parts) = self.ask(&command).await?
                 && let Some(entries) = parts.into_iter().nth(1)
             {
@@ -180,14 +207,21 @@ impl Consumer {
     /// Walks the reply by hand: the crate's `StreamReadReply` clones it and builds a map an entry.
     fn deliveries_of(&self, reply: Value) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
-        let Value::Array(streams) = reply else { return deliveries };
+        let Value::Array(streams) = reply else {
+            return deliveries;
+        };
         for of_stream in streams {
-            let Value::Array(pair) = of_stream else { continue };
+            let Value::Array(pair) = of_stream else {
+                continue;
+            };
             let mut pair = pair.into_iter();
             let (Some(Value::BulkString(name)), Some(entries)) = (pair.next(), pair.next()) else {
                 continue;
             };
-            let known = self.streams.iter().position(|stream| stream.as_bytes() == name.as_slice());
+            let known = self
+                .streams
+                .iter()
+                .position(|stream| stream.as_bytes() == name.as_slice());
             if let Some(stream) = known {
                 push_entries(stream, entries, &mut deliveries);
             }
@@ -197,11 +231,15 @@ impl Consumer {
 }
 
 fn push_entries(stream: usize, entries: Value, deliveries: &mut Vec<Delivery>) {
-    let Value::Array(entries) = entries else { return };
+    let Value::Array(entries) = entries else {
+        return;
+    };
     for entry in entries {
         let Value::Array(parts) = entry else { continue };
         let mut parts = parts.into_iter();
-        let Some(Value::BulkString(id)) = parts.next() else { continue };
+        let Some(Value::BulkString(id)) = parts.next() else {
+            continue;
+        };
         let id = String::from_utf8_lossy(&id).into_owned().into_boxed_str();
         deliveries.push(delivery(Entry { stream, id }, parts.next()));
     }
@@ -211,17 +249,29 @@ fn delivery(entry: Entry, fields: Option<Value>) -> Delivery {
     let Some(Value::Array(fields)) = fields else {
         // Trimmed while pending: the id is all that is left of it.
         let why = "the entry was trimmed before it was read".to_owned();
-        return Delivery { entry, event: Err(Undecodable { why }), raw: None };
+        return Delivery {
+            entry,
+            event: Err(Undecodable { why }),
+            raw: None,
+        };
     };
     match fields.as_slice() {
-        [Value::BulkString(name), Value::BulkString(json)] if name == super::keys::FIELD.as_bytes() => {
+        [Value::BulkString(name), Value::BulkString(json)]
+            if name == super::keys::FIELD.as_bytes() =>
+        {
             let event = Event::decode(json);
-            let raw = event.is_err().then(|| String::from_utf8_lossy(json).into_owned());
+            let raw = event
+                .is_err()
+                .then(|| String::from_utf8_lossy(json).into_owned());
             Delivery { entry, event, raw }
         }
         other => {
             let why = "an entry has one field, `event`".to_owned();
-            Delivery { entry, event: Err(Undecodable { why }), raw: Some(format!("{other:?}")) }
+            Delivery {
+                entry,
+                event: Err(Undecodable { why }),
+                raw: Some(format!("{other:?}")),
+            }
         }
     }
 }

@@ -30,6 +30,10 @@ pub(super) fn lock(name: &str) -> String {
 
 /// Every stream that a service reads, in a fixed order.
 pub(super) fn subscriptions(service: Service, partitions: u16) -> Vec<String> {
-    let in_partition = |p| service.consumes().map(move |event_type| stream(p, event_type));
+    let in_partition = |p| {
+        service
+            .consumes()
+            .map(move |event_type| stream(p, event_type))
+    };
     (0..partitions.max(1)).flat_map(in_partition).collect()
 }

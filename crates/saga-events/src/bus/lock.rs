@@ -35,7 +35,11 @@ pub struct LockHold {
 impl Bus {
     /// The lock of this name, which ends by itself this long after it was taken or renewed.
     pub fn lock(&self, name: &str, time_to_live: Duration) -> Lock {
-        Lock { connection: self.connection.clone(), key: keys::lock(name), time_to_live }
+        Lock {
+            connection: self.connection.clone(),
+            key: keys::lock(name),
+            time_to_live,
+        }
     }
 }
 
@@ -47,7 +51,12 @@ impl Lock {
     pub async fn try_take(&self) -> Result<Option<LockHold>, BusError> {
         let token = Uuid::now_v7().to_string();
         let mut command = redis::cmd("SET");
-        command.arg(&self.key).arg(&token).arg("NX").arg("PX").arg(self.millis());
+        command
+            .arg(&self.key)
+            .arg(&token)
+            .arg("NX")
+            .arg("PX")
+            .arg(self.millis());
         let taken: Option<String> = command.query_async(&mut self.connection.clone()).await?;
         Ok(taken.map(|_| LockHold { token }))
     }

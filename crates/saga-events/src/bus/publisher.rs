@@ -20,8 +20,13 @@ pub enum PublishError {
 
 impl From<redis::RedisError> for PublishError {
     fn from(error: redis::RedisError) -> Self {
-        let unreachable = error.is_io_error() || error.is_timeout() || error.is_connection_dropped();
-        if unreachable { Self::Unknown(error.to_string()) } else { Self::Refused(error.to_string()) }
+        let unreachable =
+            error.is_io_error() || error.is_timeout() || error.is_connection_dropped();
+        if unreachable {
+            Self::Unknown(error.to_string())
+        } else {
+            Self::Refused(error.to_string())
+        }
     }
 }
 
@@ -38,11 +43,23 @@ impl Bus {
         let mut pipeline = redis::pipe();
         pipeline.atomic();
         for event in events {
-            let json = event.encode().map_err(|e| PublishError::Refused(e.to_string()))?;
+            let json = event
+                .encode()
+                .map_err(|e| PublishError::Refused(e.to_string()))?;
             let partition = keys::partition_of(event.order_id(), self.config.partitions);
             let stream = keys::stream(partition, event.event_type());
-            pipeline.cmd("XADD").arg(stream).arg("*").arg(FIELD).arg(&json).ignore();
-            pipeline.cmd("PUBLISH").arg(keys::channel(event.event_type())).arg(&json).ignore();
+            pipeline
+                .cmd("XADD")
+                .arg(stream)
+                .arg("*")
+                .arg(FIELD)
+                .arg(&json)
+                .ignore();
+            pipeline
+                .cmd("PUBLISH")
+                .arg(keys::channel(event.event_type()))
+                .arg(&json)
+                .ignore();
         }
         self.push_acks(&mut pipeline, acks);
         pipeline.exec_async(&mut self.connection.clone()).await?;
@@ -68,7 +85,9 @@ impl Bus {
         let mut sorted: Vec<&Entry> = acks.iter().collect();
         sorted.sort_unstable_by_key(|entry| entry.stream);
         for of_stream in sorted.chunk_by(|a, b| a.stream == b.stream) {
-            let Some(stream) = self.subscriptions.get(of_stream[0].stream) else { continue };
+            let Some(stream) = self.subscriptions.get(of_stream[0].stream) else {
+                continue;
+            };
             let command = pipeline.cmd("XACK").arg(stream).arg(self.service.as_str());
             for entry in of_stream {
                 command.arg(entry.id.as_ref());

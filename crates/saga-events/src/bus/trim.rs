@@ -34,7 +34,9 @@ impl Bus {
         let mut sum = Trimmed::default();
         for partition in 0..self.config.partitions.max(1) {
             let stream = keys::stream(partition, event_type);
-            let trimmed = self.trim_stream(&stream, event_type.spec().consumers).await?;
+            let trimmed = self
+                .trim_stream(&stream, event_type.spec().consumers)
+                .await?;
             sum.length += trimmed.length;
             sum.lost += trimmed.lost;
         }
@@ -46,7 +48,10 @@ impl Bus {
         if groups.is_empty() {
             let cap = self.config.max_unconsumed_entries;
             trim_command(connection, stream, "MAXLEN", &cap.to_string()).await?;
-            return Ok(Trimmed { length: length(connection, stream).await?, lost: 0 });
+            return Ok(Trimmed {
+                length: length(connection, stream).await?,
+                lost: 0,
+            });
         }
         let mut lowest: Option<StreamId> = None;
         for group in groups {
@@ -63,14 +68,21 @@ impl Bus {
     }
 
     /// The last resort: a dead consumer must not fill Redis.
-    async fn cap(&self, connection: &mut ConnectionManager, stream: &str) -> Result<Trimmed, RedisError> {
+    async fn cap(
+        &self,
+        connection: &mut ConnectionManager,
+        stream: &str,
+    ) -> Result<Trimmed, RedisError> {
         let length = length(connection, stream).await?;
         let cap = self.config.max_stream_entries;
         if length <= cap as u64 {
             return Ok(Trimmed { length, lost: 0 });
         }
         let lost = trim_command(connection, stream, "MAXLEN", &cap.to_string()).await?;
-        Ok(Trimmed { length: length.saturating_sub(lost), lost })
+        Ok(Trimmed {
+            length: length.saturating_sub(lost),
+            lost,
+        })
     }
 }
 
@@ -80,7 +92,13 @@ async fn trim_command(
     by: &str,
     limit: &str,
 ) -> Result<u64, RedisError> {
-    redis::cmd("XTRIM").arg(stream).arg(by).arg("=").arg(limit).query_async(connection).await
+    redis::cmd("XTRIM")
+        .arg(stream)
+        .arg(by)
+        .arg("=")
+        .arg(limit)
+        .query_async(connection)
+        .await
 }
 
 async fn length(connection: &mut ConnectionManager, stream: &str) -> Result<u64, RedisError> {
@@ -99,7 +117,9 @@ async fn progress(
     };
     let (_, lowest_pending) = pending(connection, stream, group).await?;
     let after = (delivered.0, delivered.1.saturating_add(1));
-    Ok(Progress { keep_from: Some(lowest_pending.map_or(after, |pending| pending.min(after))) })
+    Ok(Progress {
+        keep_from: Some(lowest_pending.map_or(after, |pending| pending.min(after))),
+    })
 }
 
 /// Entries of the stream that the group has not acknowledged.
@@ -130,8 +150,11 @@ async fn last_delivered(
     stream: &str,
     group: Service,
 ) -> Result<Option<StreamId>, RedisError> {
-    let reply: Result<Value, RedisError> =
-        redis::cmd("XINFO").arg("GROUPS").arg(stream).query_async(connection).await;
+    let reply: Result<Value, RedisError> = redis::cmd("XINFO")
+        .arg("GROUPS")
+        .arg(stream)
+        .query_async(connection)
+        .await;
     let groups = match reply {
         Ok(Value::Array(groups)) => groups,
         Ok(_) => return Ok(None),
@@ -139,10 +162,14 @@ async fn last_delivered(
         Err(error) => return Err(error),
     };
     for fields in groups {
-        let Value::Array(fields) = fields else { continue };
+        let Value::Array(fields) = fields else {
+            continue;
+        };
         let field = |name: &str| {
             let mut pairs = fields.chunks_exact(2);
-            pairs.find(|pair| text(&pair[0]) == Some(name)).and_then(|pair| text(&pair[1]))
+            pairs
+                .find(|pair| text(&pair[0]) == Some(name))
+                .and_then(|pair| text(&pair[1]))
         };
         if field("name") == Some(group.as_str()) {
             return Ok(field("last-delivered-id").and_then(parse_id));
@@ -157,9 +184,14 @@ async fn pending(
     stream: &str,
     group: Service,
 ) -> Result<(u64, Option<StreamId>), RedisError> {
-    let reply: Value =
-        redis::cmd("XPENDING").arg(stream).arg(group.as_str()).query_async(connection).await?;
-    let Value::Array(parts) = reply else { return Ok((0, None)) };
+    let reply: Value = redis::cmd("XPENDING")
+        .arg(stream)
+        .arg(group.as_str())
+        .query_async(connection)
+        .await?;
+    let Value::Array(parts) = reply else {
+        return Ok((0, None));
+    };
     let count = match parts.first() {
         Some(Value::Int(count)) => u64::try_from(*count).unwrap_or(0),
         _ => 0,

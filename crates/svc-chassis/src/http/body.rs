@@ -86,7 +86,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Body<T>, Problem> {
         let path = error.path().to_string();
         let field = if path == "." { "body".to_owned() } else { path };
         match error.inner().classify() {
-            Category::Data => Problem::invalid(named_in(error.inner()).unwrap_or(field), reason(error.inner())),
+            Category::Data => Problem::invalid(
+                named_in(error.inner()).unwrap_or(field),
+                reason(error.inner()),
+            ),
             Category::Io | Category::Syntax | Category::Eof => not_json(error.inner()),
         }
     })?;
@@ -109,7 +112,10 @@ fn named_in(error: &serde_json::Error) -> Option<String> {
 /// serde's words without the position, which means little to a caller who sent one line.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.split(" at line ").next().unwrap_or_default().to_owned()
+    text.split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// A query string. The type should `deny_unknown_fields`.
@@ -125,7 +131,11 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
         let refused = |error: actix_web::error::QueryPayloadError| {
             Problem::malformed("query", error.to_string()).into()
         };
-        std::future::ready(parsed.map(|query| Self(query.into_inner())).map_err(refused))
+        std::future::ready(
+            parsed
+                .map(|query| Self(query.into_inner()))
+                .map_err(refused),
+        )
     }
 }
 
@@ -145,5 +155,6 @@ pub struct Page {
 /// 400 that names it when it is no UUID.
 pub fn id_in_path<Id: std::str::FromStr>(request: &HttpRequest, name: &str) -> Result<Id, Problem> {
     let text = request.match_info().get(name).unwrap_or_default();
-    text.parse().map_err(|_| Problem::malformed(name, "must be a UUID"))
+    text.parse()
+        .map_err(|_| Problem::malformed(name, "must be a UUID"))
 }

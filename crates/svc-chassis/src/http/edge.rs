@@ -26,18 +26,25 @@ pub struct RequestContext {
 impl RequestContext {
     /// The context of a request that came through the edge.
     pub fn of(request: &HttpRequest) -> Self {
-        request.extensions().get::<Self>().cloned().unwrap_or_else(|| Self::new(request.headers()))
+        request
+            .extensions()
+            .get::<Self>()
+            .cloned()
+            .unwrap_or_else(|| Self::new(request.headers()))
     }
 
     fn new(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         // An id from outside goes into logs: printable, without spaces, and short, or not at all.
-        let acceptable =
-            |id: &&str| !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic());
+        let acceptable = |id: &&str| {
+            !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic())
+        };
         let request_id = text("x-request-id").filter(acceptable).map(str::to_owned);
         Self {
             request_id: request_id.unwrap_or_else(|| Uuid::now_v7().to_string()),
-            traceparent: text("traceparent").and_then(|t| t.parse().ok()).unwrap_or_default(),
+            traceparent: text("traceparent")
+                .and_then(|t| t.parse().ok())
+                .unwrap_or_default(),
         }
     }
 }
@@ -55,7 +62,9 @@ pub async fn edge(
     let answer = if is_foreign(&request) {
         let detail = "a state-changing call from another origin is not allowed";
         let problem = Problem::new(StatusCode::FORBIDDEN, "FOREIGN_ORIGIN", detail);
-        request.into_response(problem.error_response()).map_into_boxed_body()
+        request
+            .into_response(problem.error_response())
+            .map_into_boxed_body()
     } else {
         // What handlers and extractors refuse is an answer by now; nothing else makes an error.
         next.call(request).await?.map_into_boxed_body()
@@ -71,15 +80,26 @@ pub async fn edge(
 
 /// A page of another site must not buy: browsers send `Origin` with every state-changing call.
 fn is_foreign(request: &ServiceRequest) -> bool {
-    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let Some(origin) = request.headers().get(ORIGIN).filter(|_| !safe) else { return false };
+    let safe = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
+    let Some(origin) = request.headers().get(ORIGIN).filter(|_| !safe) else {
+        return false;
+    };
     let connection = request.connection_info();
     let own = format!("{}://{}", connection.scheme(), connection.host());
-    origin.to_str().map_or(true, |origin| !origin.eq_ignore_ascii_case(&own))
+    origin
+        .to_str()
+        .map_or(true, |origin| !origin.eq_ignore_ascii_case(&own))
 }
 
 /// Makes every error answer a complete problem, whoever made it, and logs the server's faults.
-fn complete(answer: ServiceResponse, http: &HttpRequest, context: &RequestContext) -> ServiceResponse {
+fn complete(
+    answer: ServiceResponse,
+    http: &HttpRequest,
+    context: &RequestContext,
+) -> ServiceResponse {
     let status = answer.status();
     if !status.is_client_error() && !status.is_server_error() {
         return answer;
@@ -104,10 +124,18 @@ fn complete(answer: ServiceResponse, http: &HttpRequest, context: &RequestContex
 /// The problem of an answer that the framework made.
 fn of_status(status: StatusCode, http: &HttpRequest) -> Problem {
     match status {
-        StatusCode::NOT_FOUND => Problem::not_found("NO_SUCH_PATH", format!("path {}", http.path())),
-        StatusCode::METHOD_NOT_ALLOWED => {
-            Problem::new(status, "METHOD_NOT_ALLOWED", "this path does not answer to that method")
+        StatusCode::NOT_FOUND => {
+            Problem::not_found("NO_SUCH_PATH", format!("path {}", http.path()))
         }
-        _ => Problem::new(status, "REFUSED", status.canonical_reason().unwrap_or("refused")),
+        StatusCode::METHOD_NOT_ALLOWED => Problem::new(
+            status,
+            "METHOD_NOT_ALLOWED",
+            "this path does not answer to that method",
+        ),
+        _ => Problem::new(
+            status,
+            "REFUSED",
+            status.canonical_reason().unwrap_or("refused"),
+        ),
     }
 }

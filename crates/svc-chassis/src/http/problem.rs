@@ -24,7 +24,14 @@ impl Problem {
     /// A problem with a stable, machine-readable code in capitals and a sentence for the caller.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, code, detail, fields: Vec::new(), retry_after_s: None, cause: None }
+        Self {
+            status,
+            code,
+            detail,
+            fields: Vec::new(),
+            retry_after_s: None,
+            cause: None,
+        }
     }
 
     /// 404: there is no such thing.
@@ -40,15 +47,23 @@ impl Problem {
     /// 422: one field of the request is not acceptable.
     pub fn invalid(field: impl Into<String>, message: impl fmt::Display) -> Self {
         let field = field.into();
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "INVALID", format!("{field}: {message}"))
-            .with_field(field, message)
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "INVALID",
+            format!("{field}: {message}"),
+        )
+        .with_field(field, message)
     }
 
     /// 400: the request cannot be read; names the field where there is one.
     pub fn malformed(field: impl Into<String>, message: impl fmt::Display) -> Self {
         let field = field.into();
-        Self::new(StatusCode::BAD_REQUEST, "MALFORMED", format!("{field}: {message}"))
-            .with_field(field, message)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "MALFORMED",
+            format!("{field}: {message}"),
+        )
+        .with_field(field, message)
     }
 
     /// 503 with `Retry-After`: something this service needs is away.
@@ -98,7 +113,8 @@ impl Problem {
             body["requestId"] = request_id.into();
         }
         if !self.fields.is_empty() {
-            let error = |(field, message): &(String, String)| json!({"field": field, "message": message});
+            let error =
+                |(field, message): &(String, String)| json!({"field": field, "message": message});
             body["errors"] = self.fields.iter().map(error).collect();
         }
         let mut response = HttpResponse::build(self.status);

@@ -14,7 +14,10 @@ pub struct Resource {
 
 /// Begins a path: `resource("/orders").post(create).register(app)`.
 pub fn resource(path: &str) -> Resource {
-    Resource { resource: web::resource(path), methods: Vec::new() }
+    Resource {
+        resource: web::resource(path),
+        methods: Vec::new(),
+    }
 }
 
 macro_rules! methods {
@@ -48,10 +51,16 @@ impl Resource {
 
     /// Ends the path and adds it to the service.
     pub fn register(self, app: &mut web::ServiceConfig) {
-        let allow = self.methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        let allow = self
+            .methods
+            .iter()
+            .map(Method::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
         app.service(self.resource.default_service(web::to(move || {
             let detail = format!("this path answers to {allow}");
-            let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
+            let problem =
+                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
             let mut response = problem.error_response();
             if let Ok(value) = HeaderValue::from_str(&allow) {
                 response.headers_mut().insert(ALLOW, value);

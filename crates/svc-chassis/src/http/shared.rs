@@ -29,23 +29,34 @@ async fn ready(chassis: web::Data<Chassis>) -> HttpResponse {
     let checks = chassis.readiness().await;
     let good = checks.iter().all(|(_, result)| result.is_ok());
     let check = |(name, result): &(&str, Result<(), String>)| {
-        let text = result.as_ref().map_or_else(Clone::clone, |()| "ok".to_owned());
+        let text = result
+            .as_ref()
+            .map_or_else(Clone::clone, |()| "ok".to_owned());
         ((*name).to_owned(), Value::from(text))
     };
     let body = json!({
         "status": if good { "ready" } else { "not ready" },
         "checks": checks.iter().map(check).collect::<serde_json::Map<_, _>>(),
     });
-    HttpResponse::build(if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }).json(body)
+    HttpResponse::build(if good {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    })
+    .json(body)
 }
 
-async fn saga<S: Service>(request: HttpRequest, chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
+async fn saga<S: Service>(
+    request: HttpRequest,
+    chassis: web::Data<Chassis>,
+) -> Result<HttpResponse, Error> {
     let order_id: OrderId = id_in_path(&request, "orderId")?;
     let (row, events) = chassis
         .readers
         .read(move |conn| Ok((S::saga(conn, order_id)?, outbox::of_order(conn, order_id)?)))
         .await?;
-    let row = row.ok_or_else(|| Problem::not_found("SAGA_NOT_FOUND", format!("order {order_id} here")))?;
+    let row =
+        row.ok_or_else(|| Problem::not_found("SAGA_NOT_FOUND", format!("order {order_id} here")))?;
     let event = |event: &saga_events::Event| {
         json!({
             "id": event.id,
@@ -91,7 +102,10 @@ fn limit_of(limit: Option<i64>, most: i64) -> Result<i64, Problem> {
     match limit {
         None => Ok(most),
         Some(limit) if (1..=most).contains(&limit) => Ok(limit),
-        Some(_) => Err(Problem::malformed("limit", format!("must be from 1 to {most}"))),
+        Some(_) => Err(Problem::malformed(
+            "limit",
+            format!("must be from 1 to {most}"),
+        )),
     }
 }
 
@@ -118,7 +132,10 @@ pub fn page_of<Id: std::str::FromStr>(
             Problem::malformed("cursor", "must be the nextCursor of the page before")
         })?),
     };
-    Ok(Pages { limit: limit_of(limit, 100)?, after })
+    Ok(Pages {
+        limit: limit_of(limit, 100)?,
+        after,
+    })
 }
 
 impl<Id: ToString> Pages<Id> {
@@ -128,7 +145,12 @@ impl<Id: ToString> Pages<Id> {
     }
 
     /// Makes the answer `{name: rows, nextCursor?}` of the rows that were read.
-    pub fn answer<T: Serialize>(&self, name: &str, mut rows: Vec<T>, id: impl Fn(&T) -> Id) -> Value {
+    pub fn answer<T: Serialize>(
+        &self,
+        name: &str,
+        mut rows: Vec<T>,
+        id: impl Fn(&T) -> Id,
+    ) -> Value {
         let limit = usize::try_from(self.limit).unwrap_or(0);
         let more = rows.len() > limit;
         rows.truncate(limit);

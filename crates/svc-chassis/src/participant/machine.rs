@@ -31,7 +31,10 @@ pub trait Participant: 'static {
     ///
     /// # Errors
     /// A business refusal is a reason code, never an exception.
-    fn reserve(book: Option<&Self::Book>, purchase: &Purchase) -> Result<(i64, Self::Change), ReasonCode>;
+    fn reserve(
+        book: Option<&Self::Book>,
+        purchase: &Purchase,
+    ) -> Result<(i64, Self::Change), ReasonCode>;
 
     /// Keep: the held amount is captured. It cannot fail: it lies behind the pivot.
     fn confirm(book: Option<&Self::Book>, hold: &Hold) -> Self::Change;
@@ -63,8 +66,18 @@ pub struct Wire {
 
 /// Where a participant stands with one purchase. The row is the inbox, the idempotence barrier,
 /// the tombstone and the semantic lock in one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    diesel::expression::AsExpression,
+    diesel::deserialize::FromSqlRow,
+)]
 #[diesel(sql_type = diesel::sql_types::Text)]
 pub enum State {
     /// The hold is taken: a semantic lock until the pivot has decided.
@@ -122,7 +135,9 @@ pub fn step<P: Participant>(
     message: &Message,
     book: Option<&P::Book>,
 ) -> Result<Step<P::Change>, Impossible> {
-    let Some(input) = input_of(&P::WIRE, message) else { return impossible(hold, message) };
+    let Some(input) = input_of(&P::WIRE, message) else {
+        return impossible(hold, message);
+    };
     let attempt = message.attempt;
     let Some(hold) = hold else {
         return match input {
@@ -133,34 +148,72 @@ pub fn step<P: Participant>(
     };
     match (hold.state, input) {
         (State::Reserved, Input::Confirm) => {
-            let hold = Hold { state: State::Confirmed, answered_back: attempt, ..hold.clone() };
+            let hold = Hold {
+                state: State::Confirmed,
+                answered_back: attempt,
+                ..hold.clone()
+            };
             let change = Some(P::confirm(book, &hold));
-            Ok(Step { says: last_words(&P::WIRE, &hold, attempt), hold: Some(hold), change })
+            Ok(Step {
+                says: last_words(&P::WIRE, &hold, attempt),
+                hold: Some(hold),
+                change,
+            })
         }
         (State::Reserved, Input::Compensate(reason)) => {
             let (state, reason) = (State::Released, Some(reason));
-            let hold = Hold { state, reason, answered_back: attempt, ..hold.clone() };
+            let hold = Hold {
+                state,
+                reason,
+                answered_back: attempt,
+                ..hold.clone()
+            };
             let change = Some(P::compensate(&hold));
-            Ok(Step { says: last_words(&P::WIRE, &hold, attempt), hold: Some(hold), change })
+            Ok(Step {
+                says: last_words(&P::WIRE, &hold, attempt),
+                hold: Some(hold),
+                change,
+            })
         }
         (State::Refused | State::Released, Input::Confirm)
         | (State::Confirmed, Input::Compensate(_)) => impossible(Some(hold), message),
-        (_, Input::Reserve(_)) if attempt > hold.answered_there => {
-            Ok(repeat(&P::WIRE, Hold { answered_there: attempt, ..hold.clone() }, attempt))
-        }
-        (State::Refused | State::Released, Input::Compensate(_)) | (State::Confirmed, Input::Confirm)
+        (_, Input::Reserve(_)) if attempt > hold.answered_there => Ok(repeat(
+            &P::WIRE,
+            Hold {
+                answered_there: attempt,
+                ..hold.clone()
+            },
+            attempt,
+        )),
+        (State::Refused | State::Released, Input::Compensate(_))
+        | (State::Confirmed, Input::Confirm)
             if attempt > hold.answered_back =>
         {
-            Ok(repeat(&P::WIRE, Hold { answered_back: attempt, ..hold.clone() }, attempt))
+            Ok(repeat(
+                &P::WIRE,
+                Hold {
+                    answered_back: attempt,
+                    ..hold.clone()
+                },
+                attempt,
+            ))
         }
         // A plain duplicate.
         (_, Input::Reserve(_))
         | (State::Refused | State::Released, Input::Compensate(_))
-        | (State::Confirmed, Input::Confirm) => Ok(Step { hold: None, change: None, says: vec![] }),
+        | (State::Confirmed, Input::Confirm) => Ok(Step {
+            hold: None,
+            change: None,
+            says: vec![],
+        }),
     }
 }
 
-fn begin<P: Participant>(purchase: Purchase, attempt: u32, book: Option<&P::Book>) -> Step<P::Change> {
+fn begin<P: Participant>(
+    purchase: Purchase,
+    attempt: u32,
+    book: Option<&P::Book>,
+) -> Step<P::Change> {
     let blank = Hold {
         order_id: purchase.order_id,
         state: State::Reserved,
@@ -173,11 +226,25 @@ fn begin<P: Participant>(purchase: Purchase, attempt: u32, book: Option<&P::Book
     let (hold, change) = match P::reserve(book, &purchase) {
         Ok((held, change)) => (Hold { held, ..blank }, Some(change)),
         Err(reason_code) => {
-            let reason = Some(Reason { reason_code, failed_step: P::WIRE.me });
-            (Hold { state: State::Refused, reason, ..blank }, None)
+            let reason = Some(Reason {
+                reason_code,
+                failed_step: P::WIRE.me,
+            });
+            (
+                Hold {
+                    state: State::Refused,
+                    reason,
+                    ..blank
+                },
+                None,
+            )
         }
     };
-    Step { says: last_words(&P::WIRE, &hold, attempt), hold: Some(hold), change }
+    Step {
+        says: last_words(&P::WIRE, &hold, attempt),
+        hold: Some(hold),
+        change,
+    }
 }
 
 /// The undo came before the do: remember it, so that the late do is refused, and pass it on.
@@ -191,27 +258,44 @@ fn tombstone<C>(wire: &Wire, message: &Message, reason: Reason) -> Step<C> {
         answered_there: 0,
         answered_back: message.attempt,
     };
-    Step { says: last_words(wire, &hold, message.attempt), hold: Some(hold), change: None }
+    Step {
+        says: last_words(wire, &hold, message.attempt),
+        hold: Some(hold),
+        change: None,
+    }
 }
 
 fn repeat<C>(wire: &Wire, hold: Hold, attempt: u32) -> Step<C> {
-    Step { says: last_words(wire, &hold, attempt), hold: Some(hold), change: None }
+    Step {
+        says: last_words(wire, &hold, attempt),
+        hold: Some(hold),
+        change: None,
+    }
 }
 
 /// What a row in this state has to say: the same to the input that made it so and to every repeat.
 fn last_words(wire: &Wire, hold: &Hold, attempt: u32) -> Vec<Message> {
-    let say = |event_type, payload| Message { event_type, attempt, payload };
+    let say = |event_type, payload| Message {
+        event_type,
+        attempt,
+        payload,
+    };
     let order_id = hold.order_id;
     match (hold.state, hold.purchase, hold.reason) {
-        (State::Reserved, Some(purchase), _) => {
-            wire.reserved.iter().map(|kind| say(*kind, Payload::Purchase(purchase))).collect()
-        }
+        (State::Reserved, Some(purchase), _) => wire
+            .reserved
+            .iter()
+            .map(|kind| say(*kind, Payload::Purchase(purchase)))
+            .collect(),
         (State::Refused, _, Some(reason)) => {
             let refused = (wire.refused)(reason.reason_code);
             vec![say(refused, Payload::Failure(Failure { order_id, reason }))]
         }
         (State::Released, _, Some(reason)) => {
-            vec![say(wire.released, Payload::Failure(Failure { order_id, reason }))]
+            vec![say(
+                wire.released,
+                Payload::Failure(Failure { order_id, reason }),
+            )]
         }
         (State::Confirmed, ..) => vec![say(wire.confirmed, Payload::Settled(Settled { order_id }))],
         // Rows that the table never makes, and the schema's checks refuse.
@@ -233,12 +317,20 @@ fn input_of(wire: &Wire, message: &Message) -> Option<Input> {
 }
 
 fn impossible<C>(hold: Option<&Hold>, message: &Message) -> Result<Step<C>, Impossible> {
-    Err(Impossible::new(hold.map_or("–", |hold| hold.state.as_str()), message.event_type))
+    Err(Impossible::new(
+        hold.map_or("–", |hold| hold.state.as_str()),
+        message.event_type,
+    ))
 }
 
 impl State {
     /// All states.
-    pub const ALL: [Self; 4] = [Self::Reserved, Self::Refused, Self::Released, Self::Confirmed];
+    pub const ALL: [Self; 4] = [
+        Self::Reserved,
+        Self::Refused,
+        Self::Released,
+        Self::Confirmed,
+    ];
 
     /// As it is spelled in the database and in answers.
     pub const fn as_str(self) -> &'static str {

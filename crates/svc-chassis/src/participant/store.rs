@@ -27,7 +27,11 @@ pub trait Books: Participant {
     ///
     /// # Errors
     /// The database's; a check constraint where it would go below zero.
-    fn apply(conn: &mut SqliteConnection, purchase: &Purchase, change: &Self::Change) -> QueryResult<()>;
+    fn apply(
+        conn: &mut SqliteConnection,
+        purchase: &Purchase,
+        change: &Self::Change,
+    ) -> QueryResult<()>;
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -104,7 +108,11 @@ pub fn apply<P: Books>(tx: &mut Tx<'_>, event: &Event) -> Result<Outcome, Error>
 /// # Errors
 /// The database's.
 pub fn hold_of(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<Option<Hold>> {
-    let row = holds::table.find(order_id).select(HoldRow::as_select()).first(conn).optional()?;
+    let row = holds::table
+        .find(order_id)
+        .select(HoldRow::as_select())
+        .first(conn)
+        .optional()?;
     Ok(row.map(Hold::from))
 }
 
@@ -113,7 +121,11 @@ pub fn hold_of(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<Op
 /// # Errors
 /// The database's.
 pub fn saga_of(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<Option<SagaRow>> {
-    let row = holds::table.find(order_id).select(HoldRow::as_select()).first(conn).optional()?;
+    let row = holds::table
+        .find(order_id)
+        .select(HoldRow::as_select())
+        .first(conn)
+        .optional()?;
     Ok(row.map(SagaRow::from))
 }
 
@@ -127,7 +139,10 @@ pub fn sagas(
     state: Option<&str>,
     limit: i64,
 ) -> QueryResult<Vec<SagaRow>> {
-    let mut query = holds::table.order(holds::order_id).limit(limit).into_boxed();
+    let mut query = holds::table
+        .order(holds::order_id)
+        .limit(limit)
+        .into_boxed();
     if let Some(after) = after {
         query = query.filter(holds::order_id.gt(after));
     }
@@ -143,7 +158,13 @@ fn save(tx: &mut Tx<'_>, new: bool, hold: Hold) -> QueryResult<()> {
     let reason_code = hold.reason.map(|reason| reason.reason_code);
     let failed_step = hold.reason.map(|reason| reason.failed_step);
     let (answered_there, answered_back) = (hold.answered_there.into(), hold.answered_back.into());
-    let Hold { order_id, state, held, purchase, .. } = hold;
+    let Hold {
+        order_id,
+        state,
+        held,
+        purchase,
+        ..
+    } = hold;
     if new {
         let row = HoldRow {
             order_id,
@@ -161,10 +182,20 @@ fn save(tx: &mut Tx<'_>, new: bool, hold: Hold) -> QueryResult<()> {
             answered_back,
             updated_at,
         };
-        diesel::insert_into(holds::table).values(row).execute(tx.conn())?;
-    } else {
-        UpdateHold { state, reason_code, failed_step, answered_there, answered_back, updated_at, order_id }
+        diesel::insert_into(holds::table)
+            .values(row)
             .execute(tx.conn())?;
+    } else {
+        UpdateHold {
+            state,
+            reason_code,
+            failed_step,
+            answered_there,
+            answered_back,
+            updated_at,
+            order_id,
+        }
+        .execute(tx.conn())?;
     }
     Ok(())
 }
@@ -191,7 +222,10 @@ impl From<HoldRow> for Hold {
             state: row.state,
             purchase: row.purchase(),
             held: row.held,
-            reason: reason.map(|(reason_code, failed_step)| Reason { reason_code, failed_step }),
+            reason: reason.map(|(reason_code, failed_step)| Reason {
+                reason_code,
+                failed_step,
+            }),
             answered_there: u32::try_from(row.answered_there).unwrap_or(u32::MAX),
             answered_back: u32::try_from(row.answered_back).unwrap_or(u32::MAX),
         }

@@ -21,11 +21,19 @@ impl Fixture {
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         let database = Database::from_url(&url).unwrap();
         let mut conn = database.open(&[]).unwrap();
-        conn.batch_execute("CREATE TABLE things (n INTEGER NOT NULL PRIMARY KEY) STRICT").unwrap();
+        conn.batch_execute("CREATE TABLE things (n INTEGER NOT NULL PRIMARY KEY) STRICT")
+            .unwrap();
         let (relay, batches) = mpsc::unbounded_channel();
         let (to_health, health) = watch::channel(Health::Good);
         let (writer, ended) = Writer::start(conn, 64, relay, to_health).unwrap();
-        Self { writer, batches, health, ended, database, _folder: folder }
+        Self {
+            writer,
+            batches,
+            health,
+            ended,
+            database,
+            _folder: folder,
+        }
     }
 
     fn things(&self) -> Vec<i64> {
@@ -42,7 +50,8 @@ impl Fixture {
 
 fn insert(n: i64) -> impl FnMut(&mut Tx<'_>) -> Result<i64, Error> {
     move |tx| {
-        tx.conn().batch_execute(&format!("INSERT INTO things (n) VALUES ({n})"))?;
+        tx.conn()
+            .batch_execute(&format!("INSERT INTO things (n) VALUES ({n})"))?;
         tx.say(created(n), Cause::default())
     }
 }
@@ -52,7 +61,11 @@ fn created(n: i64) -> Message {
     use saga_events::{EventType, OrderId, Payload, Settled};
     let order_id = OrderId::from_uuid(uuid::Uuid::from_u128(n.unsigned_abs().into()));
     let payload = Payload::Settled(Settled { order_id });
-    Message { event_type: EventType::NotificationSent, attempt: 0, payload }
+    Message {
+        event_type: EventType::NotificationSent,
+        attempt: 0,
+        payload,
+    }
 }
 
 #[tokio::test]
@@ -98,7 +111,11 @@ async fn a_failing_job_fails_alone_and_says_nothing() {
     for job in jobs {
         results.push(job.await.unwrap().ok());
     }
-    assert_eq!(results, [Some(1), None, None, None, Some(2)], "the sequence has no gaps");
+    assert_eq!(
+        results,
+        [Some(1), None, None, None, Some(2)],
+        "the sequence has no gaps"
+    );
     assert_eq!(fixture.things(), [1, 5]);
     let batch = fixture.batches.recv().await.unwrap();
     let said: Vec<_> = batch.events.iter().map(|event| event.message).collect();
@@ -110,20 +127,31 @@ async fn a_storage_error_fails_all_jobs_and_turns_health_red_until_it_is_mended(
     let mut fixture = Fixture::new();
     let limit = |pages: i64| {
         move |tx: &mut Tx<'_>| {
-            Ok(tx.conn().batch_execute(&format!("PRAGMA max_page_count = {pages}"))?)
+            Ok(tx
+                .conn()
+                .batch_execute(&format!("PRAGMA max_page_count = {pages}"))?)
         }
     };
     fixture.writer.write(limit(1)).await.unwrap();
     let blob = |tx: &mut Tx<'_>| {
-        tx.conn().batch_execute("CREATE TABLE big AS SELECT zeroblob(100000) AS z")?;
+        tx.conn()
+            .batch_execute("CREATE TABLE big AS SELECT zeroblob(100000) AS z")?;
         Ok(())
     };
     let error = fixture.writer.write(blob).await.unwrap_err();
     assert_eq!(Problem::from(&error).status().as_u16(), 507, "{error}");
-    fixture.health.wait_for(|health| matches!(health, Health::Storage(_))).await.unwrap();
+    fixture
+        .health
+        .wait_for(|health| matches!(health, Health::Storage(_)))
+        .await
+        .unwrap();
     fixture.writer.write(limit(1_000_000)).await.unwrap();
     fixture.writer.write(blob).await.unwrap();
-    fixture.health.wait_for(|health| *health == Health::Good).await.unwrap();
+    fixture
+        .health
+        .wait_for(|health| *health == Health::Good)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -160,7 +188,11 @@ async fn after_commit_runs_once_and_never_for_an_undone_job() {
             tx.after_commit(move || {
                 ran.fetch_add(by, std::sync::atomic::Ordering::SeqCst);
             });
-            if by > 1 { Err(Problem::conflict("NO", "undone").into()) } else { Ok(()) }
+            if by > 1 {
+                Err(Problem::conflict("NO", "undone").into())
+            } else {
+                Ok(())
+            }
         }
     };
     fixture.writer.write(count(1)).await.unwrap();
