@@ -1,1 +1,94 @@
+#![doc = include_str!("../README.md")]
 
+// In the order in which a purchase passes through: a request or an event comes in …
+pub mod http;
+// … becomes an input to the order: decided, stored, said …
+pub mod advance;
+pub mod saga;
+pub mod store;
+pub mod schema;
+// … and is looked after until it has ended.
+pub mod patience;
+pub mod sweep;
+
+// What requests need beside the database.
+pub mod live;
+pub mod load;
+pub mod peers;
+pub mod prices;
+pub mod waiting;
+
+pub mod config;
+
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use saga_events::{Event, OrderId};
+use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Task, Tx};
+
+use crate::config::OrderConfig;
+use crate::live::Live;
+use crate::peers::Peers;
+use crate::saga::Input;
+
+/// The migrations of the orders table.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// order-svc: the initiator of the purchase saga, and the door for callers.
+pub struct OrderSvc {
+    config: OrderConfig,
+    live: Arc<Live>,
+    peers: Peers,
+}
+
+impl Service for OrderSvc {
+    const ME: saga_events::Service = saga_events::Service::Order;
+    const ABOUT: &'static str = "Starts purchases, keeps their state, repeats until each has ended.";
+    const SECTION: &'static str = "order";
+    const DEFAULTS: &'static str = include_str!("defaults.toml");
+    type Config = OrderConfig;
+
+    fn migrations() -> Vec<EmbeddedMigrations> {
+        vec![MIGRATIONS]
+    }
+
+    fn open(chassis: &Chassis, config: OrderConfig) -> anyhow::Result<Self> {
+        let peers = Peers::new(chassis.settings.services.clone())?;
+        let live = Arc::new(Live::new(&config, peers.clone()));
+        Ok(Self { config, live, peers })
+    }
+
+    fn step(&self, tx: &mut Tx<'_>, event: &Event) -> Result<Outcome, Error> {
+        let input = Input::Message(&event.message);
+        match store::find(tx.conn(), event.order_id())? {
+            Some(stored) => Ok(advance::advance(tx, &self.live, stored, input, Some(event))?.1),
+            None => Ok(match saga::step(None, input) {
+                Ok(_) => Outcome::Duplicate,
+                Err(impossible) => Outcome::Impossible(impossible.to_string()),
+            }),
+        }
+    }
+
+    fn saga(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<Option<SagaRow>> {
+        store::saga(conn, order)
+    }
+
+    fn sagas(
+        conn: &mut SqliteConnection,
+        after: Option<OrderId>,
+        state: Option<&str>,
+        limit: i64,
+    ) -> QueryResult<Vec<SagaRow>> {
+        store::sagas(conn, after, state, limit)
+    }
+
+    fn routes(app: &mut actix_web::web::ServiceConfig) {
+        http::routes(app);
+    }
+
+    fn tasks(self: &Arc<Self>, chassis: &Chassis) -> Vec<Task> {
+        let sweep = sweep::Sweep::new(&self.config, self.live.clone(), chassis.clone());
+        vec![Task::new("sweep", sweep.run())]
+    }
+}

@@ -1,0 +1,108 @@
+//! One input to one order, inside the writer's transaction: decide (saga.rs), store, say; and what
+//! follows once it is committed. All inputs come through here: requests, events and the sweep.
+
+use std::sync::Arc;
+
+use saga_events::{Amount, Event, ItemId, OrderId, Purchase, Quantity, TraceParent, UserId};
+use svc_chassis::{Cause, Error, Outcome, Tx};
+
+use crate::live::Live;
+use crate::saga::{self, Input};
+use crate::store::{self, StoredOrder};
+
+/// A purchase that is about to begin: all but its deadline.
+#[derive(Debug, Clone, Copy)]
+pub struct NewPurchase {
+    /// Made by the caller, so that somebody can wait for it before it exists.
+    pub order_id: OrderId,
+    /// Who buys.
+    pub user_id: UserId,
+    /// What.
+    pub item_id: ItemId,
+    /// How many.
+    pub quantity: Quantity,
+    /// The quoted price of one.
+    pub unit_price: Amount,
+    /// `unit_price` × `quantity`.
+    pub total_amount: Amount,
+}
+
+/// Begins a purchase.
+///
+/// # Errors
+/// The database's.
+pub fn begin(
+    tx: &mut Tx<'_>,
+    live: &Arc<Live>,
+    new: NewPurchase,
+    traceparent: &TraceParent,
+) -> Result<StoredOrder, Error> {
+    let now = tx.now();
+    let NewPurchase { order_id, user_id, item_id, quantity, unit_price, total_amount } = new;
+    let deadline = now.plus(live.deadline);
+    let purchase = Purchase { order_id, user_id, item_id, quantity, unit_price, total_amount, deadline };
+    let (order, created) = saga::begin(purchase);
+    let traceparent = Some(traceparent.clone());
+    let last_seq = tx.say(created, Cause { event: None, traceparent: traceparent.clone() })?;
+    let due_at = live.patience.due_at(&order, 0, live.pace.time_to_final(), now);
+    let stored =
+        StoredOrder { order, due_at, repeats: 0, last_seq, traceparent, created_at: now, updated_at: now };
+    store::insert(tx.conn(), &stored)?;
+    let live = live.clone();
+    tx.after_commit(move || {
+        live.load.begun();
+        live.load.said(last_seq);
+    });
+    Ok(stored)
+}
+
+/// Takes one input to an order. Answers with the order as it is then, and what the input did.
+/// `event`: the event that the input came in, where it came in one.
+///
+/// # Errors
+/// The database's.
+pub fn advance(
+    tx: &mut Tx<'_>,
+    live: &Arc<Live>,
+    stored: StoredOrder,
+    input: Input<'_>,
+    event: Option<&Event>,
+) -> Result<(StoredOrder, Outcome), Error> {
+    let step = match saga::step(Some(&stored.order), input) {
+        Ok(step) => step,
+        Err(impossible) => return Ok((stored, Outcome::Impossible(impossible.to_string()))),
+    };
+    let Some(order) = step.order else { return Ok((stored, Outcome::Duplicate)) };
+    let (before, now) = (stored.order.status, tx.now());
+    let last_seq = match step.says {
+        Some(message) => tx.say(message, cause(event, &stored))?,
+        None => stored.last_seq,
+    };
+    let changed = order.status != before;
+    let outcome = match (changed, order.told) {
+        (true, _) => Outcome::Changed(order.status.as_str()),
+        (false, true) => Outcome::Changed("closed"),
+        (false, false) => Outcome::Repeated,
+    };
+    let repeats = if changed { 0 } else { stored.repeats.saturating_add(1) };
+    let due_at = live.patience.due_at(&order, repeats, live.pace.time_to_final(), now);
+    let updated_at = if changed { now } else { stored.updated_at };
+    let stored = StoredOrder { order, due_at, repeats, last_seq, updated_at, ..stored };
+    store::update(tx.conn(), &stored)?;
+    if changed && stored.order.status.is_final() {
+        let (live, stored) = (live.clone(), stored.clone());
+        tx.after_commit(move || {
+            live.load.said(last_seq);
+            live.ended(&stored);
+        });
+    } else if step.says.is_some() {
+        let live = live.clone();
+        tx.after_commit(move || live.load.said(last_seq));
+    }
+    Ok((stored, outcome))
+}
+
+/// What an order says belongs to the trace that began it, whoever made it speak.
+fn cause(event: Option<&Event>, stored: &StoredOrder) -> Cause {
+    Cause { event: event.map(|event| event.id), traceparent: stored.traceparent.clone() }
+}

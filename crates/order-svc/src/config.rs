@@ -1,0 +1,59 @@
+//! The section `[order]`. Every key is explained in `defaults.toml`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use svc_chassis::Validate;
+
+/// What only order-svc can be told.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderConfig {
+    /// From an order's beginning to its deadline, in milliseconds.
+    pub deadline_ms: u64,
+    /// The shortest wait before the first repeat, in milliseconds.
+    pub first_repeat_ms: u64,
+    /// The longest wait between two repeats, in milliseconds.
+    pub max_repeat_ms: u64,
+    /// The most repeats in a second, of all orders together.
+    pub repeats_per_second: u32,
+    /// From one look for due orders to the next, in milliseconds.
+    pub sweep_ms: u64,
+    /// The most orders that are not final.
+    pub max_open: i64,
+    /// The most events that are committed and not published.
+    pub max_outbox: i64,
+    /// How long a price is taken for current, in milliseconds.
+    pub price_ttl_ms: u64,
+}
+
+impl OrderConfig {
+    /// From an order's beginning to its deadline.
+    pub const fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
+}
+
+impl Validate for OrderConfig {
+    fn validate(&self) -> Result<(), String> {
+        const DAY_MS: u64 = 86_400_000;
+        for (key, value, min, max) in [
+            ("deadline_ms", self.deadline_ms, 1, DAY_MS),
+            ("first_repeat_ms", self.first_repeat_ms, 1, DAY_MS),
+            ("max_repeat_ms", self.max_repeat_ms, self.first_repeat_ms, DAY_MS),
+            ("repeats_per_second", self.repeats_per_second.into(), 1, 1_000_000),
+            ("sweep_ms", self.sweep_ms, 1, 60_000),
+            ("price_ttl_ms", self.price_ttl_ms, 0, DAY_MS),
+        ] {
+            if value < min || value > max {
+                return Err(format!("order.{key}: must be from {min} to {max}, not {value}"));
+            }
+        }
+        for (key, value) in [("max_open", self.max_open), ("max_outbox", self.max_outbox)] {
+            if value < 1 {
+                return Err(format!("order.{key}: must be at least 1, not {value}"));
+            }
+        }
+        Ok(())
+    }
+}

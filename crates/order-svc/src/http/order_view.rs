@@ -1,0 +1,103 @@
+//! An order as callers see it.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, HeaderMap, IF_NONE_MATCH};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use saga_events::{
+    Amount, ItemId, OrderId, Purchase, Quantity, Reason, ReasonCode, Service, Timestamp, UserId,
+};
+use serde::Serialize;
+
+use crate::saga::Status;
+use crate::store::StoredOrder;
+
+/// The JSON of an order.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderView {
+    id: OrderId,
+    user_id: UserId,
+    item_id: ItemId,
+    quantity: Quantity,
+    unit_price: Amount,
+    total_amount: Amount,
+    status: &'static str,
+    #[serde(flatten)]
+    why: Option<Why>,
+    deadline: Timestamp,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// Why it was cancelled: all three or none.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Why {
+    reason_code: ReasonCode,
+    failed_step: Service,
+    reason: &'static str,
+}
+
+impl OrderView {
+    /// The order's id.
+    pub fn id(&self) -> OrderId {
+        self.id
+    }
+}
+
+impl From<&StoredOrder> for OrderView {
+    fn from(stored: &StoredOrder) -> Self {
+        let status = stored.order.status;
+        // While CANCELLING nobody knows yet how it ends: its reason is the one that ends it.
+        let reason = stored.order.reason.filter(|_| status == Status::Cancelled);
+        let why = reason.map(|Reason { reason_code, failed_step }| Why {
+            reason_code,
+            failed_step,
+            reason: reason_code.sentence(),
+        });
+        let Purchase { order_id, user_id, item_id, quantity, unit_price, total_amount, deadline } =
+            stored.order.purchase;
+        Self {
+            id: order_id,
+            user_id,
+            item_id,
+            quantity,
+            unit_price,
+            total_amount,
+            status: status.as_str(),
+            why,
+            deadline,
+            created_at: stored.created_at,
+            updated_at: stored.updated_at,
+        }
+    }
+}
+
+/// Begins an answer about an order: its `ETag`, and the preference that was honoured.
+pub fn answer(status: StatusCode, stored: &StoredOrder, wait: Option<Duration>) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response.insert_header((ETAG, etag(stored)));
+    if let Some(wait) = wait {
+        response.insert_header(("Preference-Applied", format!("wait={}", wait.as_secs())));
+    }
+    response
+}
+
+/// The order, or 304 where the caller has it already.
+pub fn unless_known(headers: &HeaderMap, stored: &StoredOrder, wait: Option<Duration>) -> HttpResponse {
+    let tag = etag(stored);
+    let known = headers.get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+    });
+    if known {
+        return answer(StatusCode::NOT_MODIFIED, stored, wait).finish();
+    }
+    answer(StatusCode::OK, stored, wait).json(OrderView::from(stored))
+}
+
+/// All that changes of an order is its status, once at most into each.
+fn etag(stored: &StoredOrder) -> String {
+    format!("\"{}\"", stored.order.status.as_str().to_lowercase())
+}

@@ -1,0 +1,74 @@
+//! What this process keeps in memory beside the database: made from commits, lost without harm.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use saga_events::ReasonCode;
+
+use crate::config::OrderConfig;
+use crate::load::Load;
+use crate::patience::Patience;
+use crate::peers::Peers;
+use crate::prices::Prices;
+use crate::store::StoredOrder;
+use crate::waiting::Waiting;
+
+/// The parts that commits keep up to date.
+pub struct Live {
+    /// From an order's beginning to its deadline.
+    pub deadline: Duration,
+    /// When orders are looked at again.
+    pub patience: Patience,
+    /// How long orders take at present.
+    pub pace: Pace,
+    /// How much there is to do.
+    pub load: Load,
+    /// Who waits for which order.
+    pub waiting: Waiting,
+    /// What items cost.
+    pub prices: Prices,
+}
+
+impl Live {
+    /// As configured, with nothing known yet.
+    pub fn new(config: &OrderConfig, peers: Peers) -> Self {
+        Self {
+            deadline: config.deadline(),
+            patience: Patience::new(config),
+            pace: Pace::default(),
+            load: Load::new(config),
+            waiting: Waiting::default(),
+            prices: Prices::new(peers, Duration::from_millis(config.price_ttl_ms)),
+        }
+    }
+
+    /// An order is final, and that is on disk.
+    pub fn ended(&self, stored: &StoredOrder) {
+        self.load.ended();
+        self.pace.note(stored.updated_at.since(stored.created_at));
+        self.waiting.wake(stored);
+        let reason = stored.order.reason.map(|reason| reason.reason_code);
+        if reason == Some(ReasonCode::PriceChanged) {
+            self.prices.forget(stored.order.purchase.item_id);
+        }
+    }
+}
+
+/// How long orders have taken recently: a moving average in which the last eight weigh most, so
+/// that it forgets an outage after a few dozen orders.
+#[derive(Debug, Default)]
+pub struct Pace(AtomicU64);
+
+impl Pace {
+    /// The average time from an order's beginning to its end; zero before the first.
+    pub fn time_to_final(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    /// One order has taken this long. Only the writer's thread says so.
+    pub fn note(&self, took: Duration) {
+        let (old, took) = (self.time_to_final(), took.min(Duration::from_secs(3600)));
+        let average = (old * 7 + took) / 8;
+        self.0.store(u64::try_from(average.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}

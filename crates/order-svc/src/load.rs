@@ -1,0 +1,90 @@
+//! Overload: new orders are refused rather than queued without bound. What is counted here comes
+//! from commits; what is in hand but not committed yet is counted on top.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use actix_web::http::StatusCode;
+use svc_chassis::http::Problem;
+
+use crate::config::OrderConfig;
+
+/// How much there is to do. Cheap to clone.
+#[derive(Clone)]
+pub struct Load(Arc<Counts>);
+
+struct Counts {
+    max_open: i64,
+    max_outbox: i64,
+    open: AtomicI64,
+    entering: AtomicI64,
+    last_seq: AtomicI64,
+}
+
+/// The place of an order that is being made; it is free again when this is dropped, however the
+/// request ends.
+pub struct Place(Load);
+
+impl Load {
+    /// Nothing to do yet, with the limits as configured.
+    pub fn new(config: &OrderConfig) -> Self {
+        let (max_open, max_outbox) = (config.max_open, config.max_outbox);
+        let zero = || AtomicI64::new(0);
+        Self(Arc::new(Counts { max_open, max_outbox, open: zero(), entering: zero(), last_seq: zero() }))
+    }
+
+    /// Takes a place for a new order. `published`: the last row of the outbox that is published.
+    ///
+    /// # Errors
+    /// 503 with `Retry-After` when too much is open or unpublished.
+    pub fn enter(&self, published: i64) -> Result<Place, Problem> {
+        let Counts { max_open, max_outbox, open, entering, last_seq } = &*self.0;
+        if last_seq.load(Ordering::Relaxed) - published > *max_outbox {
+            return Err(overloaded("events are published more slowly than they are made"));
+        }
+        // Counted before it is compared: two requests never take the last place.
+        let place = Place(self.clone());
+        let ahead = entering.fetch_add(1, Ordering::Relaxed) + open.load(Ordering::Relaxed);
+        if ahead >= *max_open {
+            return Err(overloaded("too many purchases are under way"));
+        }
+        Ok(place)
+    }
+
+    /// What the database says, at the start.
+    pub fn set(&self, open: i64, last_seq: i64) {
+        self.0.open.store(open, Ordering::Relaxed);
+        self.said(last_seq);
+    }
+
+    /// An order has begun.
+    pub fn begun(&self) {
+        self.0.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An order is final.
+    pub fn ended(&self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The outbox has a row of this number.
+    pub fn said(&self, seq: i64) {
+        self.0.last_seq.fetch_max(seq, Ordering::Relaxed);
+    }
+
+    /// How many orders are not final.
+    pub fn open(&self) -> i64 {
+        self.0.open.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.entering.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn overloaded(why: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", format!("{why}; try again soon"))
+        .with_retry_after(1)
+}
