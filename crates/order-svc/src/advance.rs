@@ -38,15 +38,45 @@ pub fn begin(
     traceparent: &TraceParent,
 ) -> Result<StoredOrder, Error> {
     let now = tx.now();
-    let NewPurchase { order_id, user_id, item_id, quantity, unit_price, total_amount } = new;
+    let NewPurchase {
+        order_id,
+        user_id,
+        item_id,
+        quantity,
+        unit_price,
+        total_amount,
+    } = new;
     let deadline = now.plus(live.deadline);
-    let purchase = Purchase { order_id, user_id, item_id, quantity, unit_price, total_amount, deadline };
+    let purchase = Purchase {
+        order_id,
+        user_id,
+        item_id,
+        quantity,
+        unit_price,
+        total_amount,
+        deadline,
+    };
     let (order, created) = saga::begin(purchase);
     let traceparent = Some(traceparent.clone());
-    let last_seq = tx.say(created, Cause { event: None, traceparent: traceparent.clone() })?;
-    let due_at = live.patience.due_at(&order, 0, live.pace.time_to_final(), now);
-    let stored =
-        StoredOrder { order, due_at, repeats: 0, last_seq, traceparent, created_at: now, updated_at: now };
+    let last_seq = tx.say(
+        created,
+        Cause {
+            event: None,
+            traceparent: traceparent.clone(),
+        },
+    )?;
+    let due_at = live
+        .patience
+        .due_at(&order, 0, live.pace.time_to_final(), now);
+    let stored = StoredOrder {
+        order,
+        due_at,
+        repeats: 0,
+        last_seq,
+        traceparent,
+        created_at: now,
+        updated_at: now,
+    };
     store::insert(tx.conn(), &stored)?;
     let live = live.clone();
     tx.after_commit(move || {
@@ -72,7 +102,9 @@ pub fn advance(
         Ok(step) => step,
         Err(impossible) => return Ok((stored, Outcome::Impossible(impossible.to_string()))),
     };
-    let Some(order) = step.order else { return Ok((stored, Outcome::Duplicate)) };
+    let Some(order) = step.order else {
+        return Ok((stored, Outcome::Duplicate));
+    };
     let (before, now) = (stored.order.status, tx.now());
     let last_seq = match step.says {
         Some(message) => tx.say(message, cause(event, &stored))?,
@@ -84,10 +116,23 @@ pub fn advance(
         (false, true) => Outcome::Changed("closed"),
         (false, false) => Outcome::Repeated,
     };
-    let repeats = if changed { 0 } else { stored.repeats.saturating_add(1) };
-    let due_at = live.patience.due_at(&order, repeats, live.pace.time_to_final(), now);
+    let repeats = if changed {
+        0
+    } else {
+        stored.repeats.saturating_add(1)
+    };
+    let due_at = live
+        .patience
+        .due_at(&order, repeats, live.pace.time_to_final(), now);
     let updated_at = if changed { now } else { stored.updated_at };
-    let stored = StoredOrder { order, due_at, repeats, last_seq, updated_at, ..stored };
+    let stored = StoredOrder {
+        order,
+        due_at,
+        repeats,
+        last_seq,
+        updated_at,
+        ..stored
+    };
     store::update(tx.conn(), &stored)?;
     if changed && stored.order.status.is_final() {
         let (live, stored) = (live.clone(), stored.clone());
@@ -104,5 +149,8 @@ pub fn advance(
 
 /// What an order says belongs to the trace that began it, whoever made it speak.
 fn cause(event: Option<&Event>, stored: &StoredOrder) -> Cause {
-    Cause { event: event.map(|event| event.id), traceparent: stored.traceparent.clone() }
+    Cause {
+        event: event.map(|event| event.id),
+        traceparent: stored.traceparent.clone(),
+    }
 }

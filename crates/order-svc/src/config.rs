@@ -40,13 +40,25 @@ impl Validate for OrderConfig {
         for (key, value, min, max) in [
             ("deadline_ms", self.deadline_ms, 1, DAY_MS),
             ("first_repeat_ms", self.first_repeat_ms, 1, DAY_MS),
-            ("max_repeat_ms", self.max_repeat_ms, self.first_repeat_ms, DAY_MS),
-            ("repeats_per_second", self.repeats_per_second.into(), 1, 1_000_000),
+            (
+                "max_repeat_ms",
+                self.max_repeat_ms,
+                self.first_repeat_ms,
+                DAY_MS,
+            ),
+            (
+                "repeats_per_second",
+                self.repeats_per_second.into(),
+                1,
+                1_000_000,
+            ),
             ("sweep_ms", self.sweep_ms, 1, 60_000),
             ("price_ttl_ms", self.price_ttl_ms, 0, DAY_MS),
         ] {
             if value < min || value > max {
-                return Err(format!("order.{key}: must be from {min} to {max}, not {value}"));
+                return Err(format!(
+                    "order.{key}: must be from {min} to {max}, not {value}"
+                ));
             }
         }
         for (key, value) in [("max_open", self.max_open), ("max_outbox", self.max_outbox)] {

@@ -12,11 +12,13 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
-use saga_events::{EventId, EventType, ItemId, OrderId, Quantity, ReasonCode, Timestamp, UserId};
+use saga_events::{EventId, ItemId, OrderId, Quantity, ReasonCode, Timestamp, UserId};
 use serde::Deserialize;
-use svc_chassis::http::{Body, Page, Problem, Query, RequestContext, id_in_path, page_of, resource};
+use svc_chassis::http::{
+    Body, Page, Problem, Query, RequestContext, id_in_path, page_of, resource,
+};
 use svc_chassis::idempotency::{IdempotencyKey, once};
-use svc_chassis::{Chassis, Error};
+use svc_chassis::{Chassis, Error, Outcome, Tx};
 
 use crate::OrderSvc;
 use crate::advance::{self, NewPurchase};
@@ -51,7 +53,11 @@ async fn create(
     chassis: web::Data<Chassis>,
     body: Body<NewOrder>,
 ) -> Result<HttpResponse, Error> {
-    let NewOrder { user_id, item_id, quantity } = body.value;
+    let NewOrder {
+        user_id,
+        item_id,
+        quantity,
+    } = body.value;
     let wait = wait_preference(request.headers());
     let key = match IdempotencyKey::of(&request, &user_id.to_string(), &body.json)? {
         // Before rules that may have changed since: a replay is answered whatever the price and
@@ -65,14 +71,24 @@ async fn create(
     let place = svc.live.load.enter(chassis.published.seq())?;
     let unit_price = svc.live.prices.of(item_id).await?;
     let total_amount = unit_price.times(quantity).ok_or_else(|| {
-        Problem::invalid("quantity", format!("{quantity} pieces at {unit_price} are over 2^53-1"))
+        Problem::invalid(
+            "quantity",
+            format!("{quantity} pieces at {unit_price} are over 2^53-1"),
+        )
     })?;
     let order_id = OrderId::new();
-    let new = NewPurchase { order_id, user_id, item_id, quantity, unit_price, total_amount };
+    let new = NewPurchase {
+        order_id,
+        user_id,
+        item_id,
+        quantity,
+        unit_price,
+        total_amount,
+    };
     // Before the order exists, so that its end cannot slip through.
     let waiter = wait.map(|_| svc.live.waiting.register(order_id));
     let (live, trace) = (svc.live.clone(), RequestContext::of(&request).traceparent);
-    let begin = move |tx: &mut svc_chassis::Tx<'_>| {
+    let begin = move |tx: &mut Tx<'_>| {
         // The place is the job's: it is free again when the job is done, even without the client.
         let _place = &place;
         let mut begun = None;
@@ -84,7 +100,7 @@ async fn create(
     };
     match chassis.writer.write(begin).await? {
         Ok(begun) => {
-            log_begun(&begun);
+            log_said(&begun);
             let stored = match (waiter, wait) {
                 (Some(waiter), Some(wait)) => until_final(&chassis, waiter, begun, wait).await?,
                 _ => begun,
@@ -98,8 +114,12 @@ async fn create(
 
 /// What a key made before.
 async fn replayed(chassis: &Chassis, key: IdempotencyKey) -> Result<Option<OrderId>, Error> {
-    let Some(made) = chassis.readers.read(move |conn| key.look_up(conn)).await? else { return Ok(None) };
-    made.parse().map(Some).map_err(|_| Error::internal(format!("idempotency key made {made:?}")))
+    let Some(made) = chassis.readers.read(move |conn| key.look_up(conn)).await? else {
+        return Ok(None);
+    };
+    made.parse()
+        .map(Some)
+        .map_err(|_| Error::internal(format!("idempotency key made {made:?}")))
 }
 
 /// Answers a repeated request: the same id, and the order as it is now.
@@ -114,7 +134,10 @@ async fn replay(
 
 fn created(stored: &StoredOrder, wait: Option<Duration>, replayed: bool) -> HttpResponse {
     let mut response = answer(StatusCode::CREATED, stored, wait);
-    response.insert_header((LOCATION, format!("/orders/{}", stored.order.purchase.order_id)));
+    response.insert_header((
+        LOCATION,
+        format!("/orders/{}", stored.order.purchase.order_id),
+    ));
     if replayed {
         response.insert_header(("Idempotent-Replayed", "true"));
     }
@@ -141,12 +164,15 @@ async fn cancel(
 ) -> Result<HttpResponse, Error> {
     let id: OrderId = id_in_path(&request, "id")?;
     let live = svc.live.clone();
-    let ask = move |tx: &mut svc_chassis::Tx<'_>| {
+    let ask = move |tx: &mut Tx<'_>| {
         let stored = store::find(tx.conn(), id)?.ok_or_else(|| not_found(id))?;
         let input = Input::Cancel(ReasonCode::CancelledByUser);
-        Ok(advance::advance(tx, &live, stored, input, None)?.0)
+        advance::advance(tx, &live, stored, input, None)
     };
-    let stored = chassis.writer.write(ask).await?;
+    let (stored, outcome) = chassis.writer.write(ask).await?;
+    if matches!(outcome, Outcome::Changed(_)) {
+        log_said(&stored);
+    }
     let status = match stored.order.status {
         Status::Pending | Status::Cancelling => StatusCode::ACCEPTED,
         Status::Cancelled => StatusCode::OK,
@@ -169,7 +195,10 @@ struct ListQuery {
 }
 
 /// `GET /orders`
-async fn list(Query(query): Query<ListQuery>, chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
+async fn list(
+    Query(query): Query<ListQuery>,
+    chassis: web::Data<Chassis>,
+) -> Result<HttpResponse, Error> {
     let pages = page_of::<OrderId>(query.limit, query.cursor.as_deref())?;
     let status = match query.status.as_deref().map(str::parse) {
         None => None,
@@ -187,9 +216,17 @@ async fn list(Query(query): Query<ListQuery>, chassis: web::Data<Chassis>) -> Re
             return Err(Problem::malformed("olderThan", message).into());
         }
     };
-    let filter = Filter { status, user_id: query.user_id, before, after: pages.after };
+    let filter = Filter {
+        status,
+        user_id: query.user_id,
+        before,
+        after: pages.after,
+    };
     let to_read = pages.to_read();
-    let rows = chassis.readers.read(move |conn| Ok(store::list(conn, &filter, to_read)?)).await?;
+    let rows = chassis
+        .readers
+        .read(move |conn| Ok(store::list(conn, &filter, to_read)?))
+        .await?;
     let views = rows.iter().map(OrderView::from).collect();
     Ok(HttpResponse::Ok().json(pages.answer("orders", views, OrderView::id)))
 }
@@ -202,9 +239,16 @@ async fn of_user(
 ) -> Result<HttpResponse, Error> {
     let user_id: UserId = id_in_path(&request, "id")?;
     let pages = page_of::<OrderId>(page.limit, page.cursor.as_deref())?;
-    let filter = Filter { user_id: Some(user_id), after: pages.after, ..Filter::default() };
+    let filter = Filter {
+        user_id: Some(user_id),
+        after: pages.after,
+        ..Filter::default()
+    };
     let to_read = pages.to_read();
-    let rows = chassis.readers.read(move |conn| Ok(store::list(conn, &filter, to_read)?)).await?;
+    let rows = chassis
+        .readers
+        .read(move |conn| Ok(store::list(conn, &filter, to_read)?))
+        .await?;
     let views = rows.iter().map(OrderView::from).collect();
     let mut body = pages.answer("orders", views, OrderView::id);
     body["userId"] = serde_json::json!(user_id);
@@ -247,7 +291,10 @@ async fn until_final(
 }
 
 async fn read(chassis: &Chassis, id: OrderId) -> Result<StoredOrder, Error> {
-    let found = chassis.readers.read(move |conn| Ok(store::find(conn, id)?)).await?;
+    let found = chassis
+        .readers
+        .read(move |conn| Ok(store::find(conn, id)?))
+        .await?;
     Ok(found.ok_or_else(|| not_found(id))?)
 }
 
@@ -270,11 +317,13 @@ fn age(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(number.checked_mul(millis)?))
 }
 
-fn log_begun(stored: &StoredOrder) {
-    let order_id = stored.order.purchase.order_id;
-    let (event_type, status) = (EventType::OrderCreated, stored.order.status.as_str());
+/// No event came in, so the line is about what went out.
+fn log_said(stored: &StoredOrder) {
+    let (status, at) = (stored.order.status, stored.updated_at);
+    let (order_id, says) = (stored.order.purchase.order_id, status.says());
     tracing::info!(
-        order.id = %order_id, event.r#type = %event_type, event.id = %EventId::of(order_id, event_type),
-        attempt = 0, "{status}"
+        at_us = at.micros(), order.id = %order_id, event.r#type = %says,
+        event.id = %EventId::of(order_id, says), attempt = stored.order.attempt, says = %says,
+        "{}", status.as_str()
     );
 }

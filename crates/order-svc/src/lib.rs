@@ -5,8 +5,8 @@ pub mod http;
 // … becomes an input to the order: decided, stored, said …
 pub mod advance;
 pub mod saga;
-pub mod store;
 pub mod schema;
+pub mod store;
 // … and is looked after until it has ended.
 pub mod patience;
 pub mod sweep;
@@ -44,7 +44,8 @@ pub struct OrderSvc {
 
 impl Service for OrderSvc {
     const ME: saga_events::Service = saga_events::Service::Order;
-    const ABOUT: &'static str = "Starts purchases, keeps their state, repeats until each has ended.";
+    const ABOUT: &'static str =
+        "Starts purchases, keeps their state, repeats until each has ended.";
     const SECTION: &'static str = "order";
     const DEFAULTS: &'static str = include_str!("defaults.toml");
     type Config = OrderConfig;
@@ -56,7 +57,11 @@ impl Service for OrderSvc {
     fn open(chassis: &Chassis, config: OrderConfig) -> anyhow::Result<Self> {
         let peers = Peers::new(chassis.settings.services.clone())?;
         let live = Arc::new(Live::new(&config, peers.clone()));
-        Ok(Self { config, live, peers })
+        Ok(Self {
+            config,
+            live,
+            peers,
+        })
     }
 
     fn step(&self, tx: &mut Tx<'_>, event: &Event) -> Result<Outcome, Error> {

@@ -69,6 +69,9 @@ impl Pace {
     pub fn note(&self, took: Duration) {
         let (old, took) = (self.time_to_final(), took.min(Duration::from_secs(3600)));
         let average = (old * 7 + took) / 8;
-        self.0.store(u64::try_from(average.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.0.store(
+            u64::try_from(average.as_micros()).unwrap_or(u64::MAX),
+            Ordering::Relaxed,
+        );
     }
 }

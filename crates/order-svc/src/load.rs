@@ -30,7 +30,13 @@ impl Load {
     pub fn new(config: &OrderConfig) -> Self {
         let (max_open, max_outbox) = (config.max_open, config.max_outbox);
         let zero = || AtomicI64::new(0);
-        Self(Arc::new(Counts { max_open, max_outbox, open: zero(), entering: zero(), last_seq: zero() }))
+        Self(Arc::new(Counts {
+            max_open,
+            max_outbox,
+            open: zero(),
+            entering: zero(),
+            last_seq: zero(),
+        }))
     }
 
     /// Takes a place for a new order. `published`: the last row of the outbox that is published.
@@ -38,9 +44,17 @@ impl Load {
     /// # Errors
     /// 503 with `Retry-After` when too much is open or unpublished.
     pub fn enter(&self, published: i64) -> Result<Place, Problem> {
-        let Counts { max_open, max_outbox, open, entering, last_seq } = &*self.0;
+        let Counts {
+            max_open,
+            max_outbox,
+            open,
+            entering,
+            last_seq,
+        } = &*self.0;
         if last_seq.load(Ordering::Relaxed) - published > *max_outbox {
-            return Err(overloaded("events are published more slowly than they are made"));
+            return Err(overloaded(
+                "events are published more slowly than they are made",
+            ));
         }
         // Counted before it is compared: two requests never take the last place.
         let place = Place(self.clone());
@@ -85,6 +99,10 @@ impl Drop for Place {
 }
 
 fn overloaded(why: &str) -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", format!("{why}; try again soon"))
-        .with_retry_after(1)
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "OVERLOADED",
+        format!("{why}; try again soon"),
+    )
+    .with_retry_after(1)
 }

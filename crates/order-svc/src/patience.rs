@@ -37,12 +37,17 @@ impl Patience {
     /// As configured.
     pub fn new(config: &OrderConfig) -> Self {
         let first = Duration::from_millis(config.first_repeat_ms);
-        Self { first, max: Duration::from_millis(config.max_repeat_ms) }
+        Self {
+            first,
+            max: Duration::from_millis(config.max_repeat_ms),
+        }
     }
 
     /// The wait before the first repeat, given how long orders have taken recently.
     pub fn first_wait(&self, time_to_final: Duration) -> Duration {
-        self.first.max(time_to_final.saturating_mul(TIMES_TO_FINAL)).min(self.max)
+        self.first
+            .max(time_to_final.saturating_mul(TIMES_TO_FINAL))
+            .min(self.max)
     }
 
     /// What is to be done with an order now.
@@ -73,9 +78,16 @@ impl Patience {
         if order.told {
             return None;
         }
-        let wait = self.first_wait(time_to_final).saturating_mul(1 << repeats.min(16)).min(self.max);
+        let wait = self
+            .first_wait(time_to_final)
+            .saturating_mul(1 << repeats.min(16))
+            .min(self.max);
         // Only later waits are spread: the first one already is, by the orders' own times.
-        let wait = if repeats == 0 { wait } else { jittered(wait, order) };
+        let wait = if repeats == 0 {
+            wait
+        } else {
+            jittered(wait, order)
+        };
         let repeat = now.plus(wait);
         match order.status {
             Status::Pending => Some(repeat.min(order.purchase.deadline)),
@@ -105,7 +117,10 @@ pub struct Allowance {
 impl Allowance {
     /// Of so many a second; starts with nothing saved.
     pub fn new(per_second: u32) -> Self {
-        Self { per_second, micros_saved: 0 }
+        Self {
+            per_second,
+            micros_saved: 0,
+        }
     }
 
     /// Time has passed.

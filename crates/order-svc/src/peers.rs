@@ -31,15 +31,25 @@ impl Peers {
     pub fn new(services: Services) -> anyhow::Result<Self> {
         // The other services are neighbours: what the environment says about proxies is not meant
         // for them.
-        let client = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT).timeout(TOTAL);
-        Ok(Self { client: client.build()?, services: Arc::new(services) })
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .connect_timeout(CONNECT)
+            .timeout(TOTAL);
+        Ok(Self {
+            client: client.build()?,
+            services: Arc::new(services),
+        })
     }
 
     /// Reads something; `None`: it does not exist.
     ///
     /// # Errors
     /// 503 with `Retry-After` that names the service.
-    pub async fn get<T: DeserializeOwned>(&self, service: Service, path: &str) -> Result<Option<T>, Problem> {
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        service: Service,
+        path: &str,
+    ) -> Result<Option<T>, Problem> {
         call(service, self.client.get(self.url(service, path))).await
     }
 
@@ -62,7 +72,10 @@ impl Peers {
     }
 }
 
-async fn call<T: DeserializeOwned>(service: Service, request: RequestBuilder) -> Result<Option<T>, Problem> {
+async fn call<T: DeserializeOwned>(
+    service: Service,
+    request: RequestBuilder,
+) -> Result<Option<T>, Problem> {
     let away = |error: reqwest::Error| Problem::unavailable(service.as_str(), chain(&error));
     let answer = request.send().await.map_err(away)?;
     if answer.status() == StatusCode::NOT_FOUND {

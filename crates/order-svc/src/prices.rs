@@ -44,7 +44,11 @@ type Answer = Result<Amount, Problem>;
 impl Prices {
     /// None known yet; each is taken for current for this long.
     pub fn new(peers: Peers, time_to_live: Duration) -> Self {
-        Self { peers, time_to_live, book: Arc::default() }
+        Self {
+            peers,
+            time_to_live,
+            book: Arc::default(),
+        }
     }
 
     /// The price of one piece.
@@ -66,8 +70,17 @@ impl Prices {
                 Some(_) | None => self.read(&mut book, item),
             }
         };
-        let answer = read.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
-        answer.unwrap_or_else(|| Err(Problem::unavailable(Service::Item.as_str(), "the read was dropped")))
+        let answer = read
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|answer| answer.clone());
+        answer.unwrap_or_else(|| {
+            Err(Problem::unavailable(
+                Service::Item.as_str(),
+                "the read was dropped",
+            ))
+        })
     }
 
     /// item-svc says that the price has changed.
@@ -86,7 +99,8 @@ impl Prices {
         let prices = self.clone();
         tokio::spawn(async move {
             let asked = tokio::time::timeout(READ, prices.ask(item)).await;
-            let asked = asked.unwrap_or_else(|late| Err(Problem::unavailable(Service::Item.as_str(), late)));
+            let asked = asked
+                .unwrap_or_else(|late| Err(Problem::unavailable(Service::Item.as_str(), late)));
             let answer = prices.note(item, asked);
             // Nobody may be waiting: the read was for the next order.
             let _ = done.send(Some(answer));
@@ -95,7 +109,10 @@ impl Prices {
     }
 
     async fn ask(&self, item: ItemId) -> Result<Option<Amount>, Problem> {
-        let priced: Option<Priced> = self.peers.get(Service::Item, &format!("/items/{item}")).await?;
+        let priced: Option<Priced> = self
+            .peers
+            .get(Service::Item, &format!("/items/{item}"))
+            .await?;
         Ok(priced.map(|priced| priced.price))
     }
 
@@ -105,7 +122,13 @@ impl Prices {
         book.reads.remove(&item);
         match asked {
             Ok(Some(price)) => {
-                book.known.insert(item, Known { price, fresh_until: Instant::now() + self.time_to_live });
+                book.known.insert(
+                    item,
+                    Known {
+                        price,
+                        fresh_until: Instant::now() + self.time_to_live,
+                    },
+                );
                 Ok(price)
             }
             Ok(None) => {

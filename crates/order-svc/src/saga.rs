@@ -19,8 +19,18 @@ use saga_events::{
 use svc_chassis::Impossible;
 
 /// Where a purchase stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    diesel::expression::AsExpression,
+    diesel::deserialize::FromSqlRow,
+)]
 #[diesel(sql_type = diesel::sql_types::Text)]
 pub enum Status {
     /// On its way there, or back: a semantic lock that says "not final yet".
@@ -77,9 +87,22 @@ enum News {
 
 /// Begins a purchase: `PENDING`, and `order.created` makes the first neighbour reserve.
 pub fn begin(purchase: Purchase) -> (Order, Message) {
-    let order = Order { purchase, status: Status::Pending, reason: None, attempt: 0, told: false };
+    let order = Order {
+        purchase,
+        status: Status::Pending,
+        reason: None,
+        attempt: 0,
+        told: false,
+    };
     let payload = Payload::Purchase(purchase);
-    (order, Message { event_type: EventType::OrderCreated, attempt: 0, payload })
+    (
+        order,
+        Message {
+            event_type: EventType::OrderCreated,
+            attempt: 0,
+            payload,
+        },
+    )
 }
 
 /// The table above.
@@ -87,7 +110,9 @@ pub fn begin(purchase: Purchase) -> (Order, Message) {
 /// # Errors
 /// [`Impossible`] cells, and any event of an order that does not exist.
 pub fn step(order: Option<&Order>, input: Input<'_>) -> Result<Step, Impossible> {
-    let Some(order) = order else { return Err(Impossible::new("–", name_of(input))) };
+    let Some(order) = order else {
+        return Err(Impossible::new("–", name_of(input)));
+    };
     match input {
         Input::Message(message) => hear(order, message),
         Input::Cancel(reason_code) => Ok(cancel(order, reason_code)),
@@ -97,17 +122,27 @@ pub fn step(order: Option<&Order>, input: Input<'_>) -> Result<Step, Impossible>
 
 fn hear(order: &Order, message: &Message) -> Result<Step, Impossible> {
     let impossible = || Err(Impossible::new(order.status.as_str(), message.event_type));
-    let Some(news) = news_of(message) else { return impossible() };
+    let Some(news) = news_of(message) else {
+        return impossible();
+    };
     match (order.status, news) {
-        (Status::Pending | Status::Cancelling, News::Paid) => {
-            Ok(say(Order { status: Status::Completed, reason: None, ..order.clone() }))
-        }
-        (Status::Pending | Status::Cancelling, News::Failed(reason)) => {
-            Ok(say(Order { status: Status::Cancelled, reason: Some(reason), ..order.clone() }))
-        }
-        (Status::Completed | Status::Cancelled, News::Told) if !order.told => {
-            Ok(Step { order: Some(Order { told: true, ..order.clone() }), says: None })
-        }
+        (Status::Pending | Status::Cancelling, News::Paid) => Ok(say(Order {
+            status: Status::Completed,
+            reason: None,
+            ..order.clone()
+        })),
+        (Status::Pending | Status::Cancelling, News::Failed(reason)) => Ok(say(Order {
+            status: Status::Cancelled,
+            reason: Some(reason),
+            ..order.clone()
+        })),
+        (Status::Completed | Status::Cancelled, News::Told) if !order.told => Ok(Step {
+            order: Some(Order {
+                told: true,
+                ..order.clone()
+            }),
+            says: None,
+        }),
         // Plain duplicates.
         (Status::Completed | Status::Cancelled, News::Told)
         | (Status::Completed, News::Paid)
@@ -122,8 +157,15 @@ fn hear(order: &Order, message: &Message) -> Result<Step, Impossible> {
 fn cancel(order: &Order, reason_code: ReasonCode) -> Step {
     match order.status {
         Status::Pending => {
-            let reason = Some(Reason { reason_code, failed_step: Service::Payment });
-            say(Order { status: Status::Cancelling, reason, ..order.clone() })
+            let reason = Some(Reason {
+                reason_code,
+                failed_step: Service::Payment,
+            });
+            say(Order {
+                status: Status::Cancelling,
+                reason,
+                ..order.clone()
+            })
         }
         Status::Cancelling | Status::Completed | Status::Cancelled => UNCHANGED,
     }
@@ -135,27 +177,51 @@ fn repeat(order: &Order) -> Step {
     if order.told {
         return UNCHANGED;
     }
-    say(Order { attempt: order.attempt.saturating_add(1), ..order.clone() })
+    say(Order {
+        attempt: order.attempt.saturating_add(1),
+        ..order.clone()
+    })
 }
 
-const UNCHANGED: Step = Step { order: None, says: None };
+const UNCHANGED: Step = Step {
+    order: None,
+    says: None,
+};
 
 /// Stores the order and says what an order in this state has to say.
 fn say(order: Order) -> Step {
-    Step { says: last_words(&order), order: Some(order) }
+    Step {
+        says: last_words(&order),
+        order: Some(order),
+    }
 }
 
 /// The same to the input that made it so and to every repeat.
 fn last_words(order: &Order) -> Option<Message> {
-    let Order { purchase, reason, attempt, .. } = *order;
+    let Order {
+        purchase,
+        reason,
+        attempt,
+        ..
+    } = *order;
     let order_id = purchase.order_id;
     let payload = match order.status {
         Status::Pending | Status::Completed => Payload::Purchase(purchase),
         // Without a reason: a row that the table never makes, and the schema's checks refuse.
-        Status::Cancelling => Payload::Failure(Failure { order_id, reason: reason? }),
-        Status::Cancelled => Payload::Cancelled(Cancelled { purchase, reason: reason? }),
+        Status::Cancelling => Payload::Failure(Failure {
+            order_id,
+            reason: reason?,
+        }),
+        Status::Cancelled => Payload::Cancelled(Cancelled {
+            purchase,
+            reason: reason?,
+        }),
     };
-    Some(Message { event_type: order.status.says(), attempt, payload })
+    Some(Message {
+        event_type: order.status.says(),
+        attempt,
+        payload,
+    })
 }
 
 fn news_of(message: &Message) -> Option<News> {
@@ -184,7 +250,12 @@ fn name_of(input: Input<'_>) -> &'static str {
 
 impl Status {
     /// All states.
-    pub const ALL: [Self; 4] = [Self::Pending, Self::Cancelling, Self::Completed, Self::Cancelled];
+    pub const ALL: [Self; 4] = [
+        Self::Pending,
+        Self::Cancelling,
+        Self::Completed,
+        Self::Cancelled,
+    ];
 
     /// As it is spelled in the database and in answers.
     pub const fn as_str(self) -> &'static str {

@@ -74,7 +74,9 @@ svc_chassis::cached_statement! {
 /// # Errors
 /// The database's.
 pub fn insert(conn: &mut SqliteConnection, stored: &StoredOrder) -> QueryResult<()> {
-    diesel::insert_into(orders::table).values(OrderRow::from(stored)).execute(conn)?;
+    diesel::insert_into(orders::table)
+        .values(OrderRow::from(stored))
+        .execute(conn)?;
     Ok(())
 }
 
@@ -105,7 +107,11 @@ pub fn update(conn: &mut SqliteConnection, stored: &StoredOrder) -> QueryResult<
 /// # Errors
 /// The database's.
 pub fn find(conn: &mut SqliteConnection, id: OrderId) -> QueryResult<Option<StoredOrder>> {
-    let row = orders::table.find(id).select(OrderRow::as_select()).first(conn).optional()?;
+    let row = orders::table
+        .find(id)
+        .select(OrderRow::as_select())
+        .first(conn)
+        .optional()?;
     Ok(row.map(StoredOrder::from))
 }
 
@@ -126,8 +132,15 @@ pub struct Filter {
 ///
 /// # Errors
 /// The database's.
-pub fn list(conn: &mut SqliteConnection, filter: &Filter, limit: i64) -> QueryResult<Vec<StoredOrder>> {
-    let mut query = orders::table.select(OrderRow::as_select()).limit(limit).into_boxed();
+pub fn list(
+    conn: &mut SqliteConnection,
+    filter: &Filter,
+    limit: i64,
+) -> QueryResult<Vec<StoredOrder>> {
+    let mut query = orders::table
+        .select(OrderRow::as_select())
+        .limit(limit)
+        .into_boxed();
     if let Some(user_id) = filter.user_id {
         query = query.filter(orders::user_id.eq(user_id));
     }
@@ -144,10 +157,16 @@ pub fn list(conn: &mut SqliteConnection, filter: &Filter, limit: i64) -> QueryRe
         Some(status) if !status.is_final() && filter.user_id.is_none() => query
             .filter(orders::status.eq(status).and(orders::due_at.is_not_null()))
             .order(sql::<Binary>("+orders.order_id DESC")),
-        Some(status) => query.filter(orders::status.eq(status)).order(orders::order_id.desc()),
+        Some(status) => query
+            .filter(orders::status.eq(status))
+            .order(orders::order_id.desc()),
         None => query.order(orders::order_id.desc()),
     };
-    Ok(query.load(conn)?.into_iter().map(StoredOrder::from).collect())
+    Ok(query
+        .load(conn)?
+        .into_iter()
+        .map(StoredOrder::from)
+        .collect())
 }
 
 /// The smallest UUID v7 of a millisecond.
@@ -160,7 +179,11 @@ fn first_id_at(time: Timestamp) -> OrderId {
 ///
 /// # Errors
 /// The database's.
-pub fn overdue(conn: &mut SqliteConnection, now: Timestamp, limit: i64) -> QueryResult<Vec<OrderId>> {
+pub fn overdue(
+    conn: &mut SqliteConnection,
+    now: Timestamp,
+    limit: i64,
+) -> QueryResult<Vec<OrderId>> {
     orders::table
         .filter(orders::status.eq(Status::Pending))
         .filter(orders::due_at.le(now).and(orders::deadline.le(now)))
@@ -195,7 +218,9 @@ pub fn due(
 /// # Errors
 /// The database's.
 pub fn postpone(conn: &mut SqliteConnection, id: OrderId, due_at: Timestamp) -> QueryResult<()> {
-    diesel::update(orders::table.find(id)).set(orders::due_at.eq(due_at)).execute(conn)?;
+    diesel::update(orders::table.find(id))
+        .set(orders::due_at.eq(due_at))
+        .execute(conn)?;
     Ok(())
 }
 
@@ -205,7 +230,10 @@ pub fn postpone(conn: &mut SqliteConnection, id: OrderId, due_at: Timestamp) -> 
 /// The database's.
 pub fn count_open(conn: &mut SqliteConnection) -> QueryResult<i64> {
     let open = orders::status.eq_any([Status::Pending, Status::Cancelling]);
-    orders::table.filter(open.and(orders::due_at.is_not_null())).count().get_result(conn)
+    orders::table
+        .filter(open.and(orders::due_at.is_not_null()))
+        .count()
+        .get_result(conn)
 }
 
 /// The last row of the outbox.
@@ -213,7 +241,9 @@ pub fn count_open(conn: &mut SqliteConnection) -> QueryResult<i64> {
 /// # Errors
 /// The database's.
 pub fn last_seq(conn: &mut SqliteConnection) -> QueryResult<i64> {
-    let last: Option<i64> = outbox::table.select(diesel::dsl::max(outbox::seq)).first(conn)?;
+    let last: Option<i64> = outbox::table
+        .select(diesel::dsl::max(outbox::seq))
+        .first(conn)?;
     Ok(last.unwrap_or(0))
 }
 
@@ -235,22 +265,36 @@ pub fn sagas(
     state: Option<&str>,
     limit: i64,
 ) -> QueryResult<Vec<SagaRow>> {
-    let mut query = orders::table.order(orders::order_id).limit(limit).into_boxed();
+    let mut query = orders::table
+        .order(orders::order_id)
+        .limit(limit)
+        .into_boxed();
     if let Some(after) = after {
         query = query.filter(orders::order_id.gt(after));
     }
     if let Some(state) = state {
         // No order is in a state that does not exist.
-        let Ok(status) = state.parse::<Status>() else { return Ok(Vec::new()) };
+        let Ok(status) = state.parse::<Status>() else {
+            return Ok(Vec::new());
+        };
         query = query.filter(orders::status.eq(status));
     }
     let rows = query.select(OrderRow::as_select()).load(conn)?;
-    Ok(rows.into_iter().map(|row| StoredOrder::from(row).into()).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| StoredOrder::from(row).into())
+        .collect())
 }
 
 impl From<&StoredOrder> for OrderRow {
     fn from(stored: &StoredOrder) -> Self {
-        let Order { purchase, status, reason, attempt, told } = stored.order;
+        let Order {
+            purchase,
+            status,
+            reason,
+            attempt,
+            told,
+        } = stored.order;
         Self {
             order_id: purchase.order_id,
             user_id: purchase.user_id,
@@ -289,7 +333,10 @@ impl From<OrderRow> for StoredOrder {
         let order = Order {
             purchase,
             status: row.status,
-            reason: reason.map(|(reason_code, failed_step)| Reason { reason_code, failed_step }),
+            reason: reason.map(|(reason_code, failed_step)| Reason {
+                reason_code,
+                failed_step,
+            }),
             attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX),
             told: row.told,
         };
@@ -307,7 +354,9 @@ impl From<OrderRow> for StoredOrder {
 
 impl From<StoredOrder> for SagaRow {
     fn from(stored: StoredOrder) -> Self {
-        let Order { purchase, status, .. } = stored.order;
+        let Order {
+            purchase, status, ..
+        } = stored.order;
         Self {
             order_id: purchase.order_id,
             state: status.as_str().to_owned(),

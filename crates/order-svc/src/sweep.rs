@@ -31,8 +31,12 @@ const BACKLOG_PATIENCE: Duration = Duration::from_secs(30);
 /// The sweep's lock ends this long after its holder was last heard of.
 const CLAIM: Duration = Duration::from_secs(15);
 /// Open orders first: they hold money, room and stock; an untold buyer holds nothing.
-const FIRST_TO_LAST: [Status; 4] =
-    [Status::Cancelling, Status::Pending, Status::Completed, Status::Cancelled];
+const FIRST_TO_LAST: [Status; 4] = [
+    Status::Cancelling,
+    Status::Pending,
+    Status::Completed,
+    Status::Cancelled,
+];
 
 /// Looks for due orders until shutdown.
 pub struct Sweep {
@@ -46,7 +50,12 @@ impl Sweep {
     /// As configured.
     pub fn new(config: &OrderConfig, live: Arc<Live>, chassis: Chassis) -> Self {
         let every = Duration::from_millis(config.sweep_ms);
-        Self { every, allowance: Allowance::new(config.repeats_per_second), live, chassis }
+        Self {
+            every,
+            allowance: Allowance::new(config.repeats_per_second),
+            live,
+            chassis,
+        }
     }
 
     /// Runs until shutdown. Errors are those of the moment: the next sweep tries again.
@@ -90,7 +99,10 @@ impl Sweep {
     async fn sweep(&mut self, fence: &Fence) -> Result<(), Error> {
         loop {
             let now = Timestamp::now();
-            let overdue = self.chassis.readers.read(move |conn| Ok(store::overdue(conn, now, BATCH)?));
+            let overdue = self
+                .chassis
+                .readers
+                .read(move |conn| Ok(store::overdue(conn, now, BATCH)?));
             let overdue = overdue.await?;
             let done = self.take_up(&overdue, fence).await;
             // What failed this time would be found again at once.
@@ -117,12 +129,17 @@ impl Sweep {
     }
 
     async fn due(&self, status: Status, since: Timestamp) -> Result<Vec<OrderId>, Error> {
-        let most = i64::try_from(self.allowance.left()).unwrap_or(BATCH).min(BATCH);
+        let most = i64::try_from(self.allowance.left())
+            .unwrap_or(BATCH)
+            .min(BATCH);
         if most == 0 {
             return Ok(Vec::new());
         }
         let published = self.chassis.published.seq();
-        self.chassis.readers.read(move |conn| Ok(store::due(conn, status, since, published, most)?)).await
+        self.chassis
+            .readers
+            .read(move |conn| Ok(store::due(conn, status, since, published, most)?))
+            .await
     }
 
     /// Whether the consumer of this state's event is behind, in any partition.
@@ -144,16 +161,22 @@ impl Sweep {
     async fn take_up(&self, orders: &[OrderId], fence: &Fence) -> u64 {
         let mut jobs = JoinSet::new();
         for &order_id in orders {
-            let (live, fence, writer) = (self.live.clone(), fence.clone(), self.chassis.writer.clone());
+            let (live, fence, writer) = (
+                self.live.clone(),
+                fence.clone(),
+                self.chassis.writer.clone(),
+            );
             jobs.spawn(async move {
-                writer.write(move |tx: &mut Tx<'_>| take_up_one(tx, &live, &fence, order_id)).await
+                writer
+                    .write(move |tx: &mut Tx<'_>| take_up_one(tx, &live, &fence, order_id))
+                    .await
             });
         }
         let (mut said, mut failed, mut last_error) = (0, 0, None);
         for done in jobs.join_all().await {
             match done {
-                Ok(Some(stored)) => {
-                    log_said(&stored);
+                Ok(Some((stored, at))) => {
+                    log_said(&stored, at);
                     said += 1;
                 }
                 Ok(None) => {}
@@ -171,18 +194,20 @@ impl Sweep {
 }
 
 /// Under the fence, and only if the order is still due: meanwhile there may have been news.
-/// Answers with the order if it said something.
+/// Answers with the order, and when, if it said something.
 fn take_up_one(
     tx: &mut Tx<'_>,
     live: &Arc<Live>,
     fence: &Fence,
     order_id: OrderId,
-) -> Result<Option<StoredOrder>, Error> {
+) -> Result<Option<(StoredOrder, Timestamp)>, Error> {
     if !fence.holds(tx)? {
         return Ok(None);
     }
     let now = tx.now();
-    let Some(stored) = store::find(tx.conn(), order_id)? else { return Ok(None) };
+    let Some(stored) = store::find(tx.conn(), order_id)? else {
+        return Ok(None);
+    };
     let input = match live.patience.turn(&stored, live.pace.time_to_final(), now) {
         Turn::Cancel => Input::Cancel(ReasonCode::DeadlineExceeded),
         Turn::Repeat => Input::NoNews,
@@ -193,15 +218,19 @@ fn take_up_one(
         Turn::NotDue => return Ok(None),
     };
     let (stored, outcome) = advance(tx, live, stored, input, None)?;
-    Ok(matches!(outcome, Outcome::Changed(_) | Outcome::Repeated).then_some(stored))
+    Ok(matches!(outcome, Outcome::Changed(_) | Outcome::Repeated).then_some((stored, now)))
 }
 
-fn log_said(stored: &StoredOrder) {
-    let (order, event_type) = (&stored.order, stored.order.status.says());
+/// Nothing came in, so the line is about what went out.
+fn log_said(stored: &StoredOrder, at: Timestamp) {
+    let (order, says) = (&stored.order, stored.order.status.says());
     let order_id = order.purchase.order_id;
-    let why = if stored.repeats > 0 { "no news: said again" } else { "deadline passed: the pivot is asked" };
+    let why = match stored.repeats {
+        0 => "deadline passed: the pivot is asked to cancel",
+        _ => "no news: said again",
+    };
     tracing::info!(
-        order.id = %order_id, event.r#type = %event_type, event.id = %EventId::of(order_id, event_type),
-        attempt = order.attempt, "{why}"
+        at_us = at.micros(), order.id = %order_id, event.r#type = %says,
+        event.id = %EventId::of(order_id, says), attempt = order.attempt, says = %says, "{why}"
     );
 }

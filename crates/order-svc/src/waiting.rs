@@ -28,7 +28,11 @@ impl Waiting {
     pub fn register(&self, order_id: OrderId) -> Waiter {
         let (wake, ended) = oneshot::channel();
         self.lock().entry(order_id).or_default().push(wake);
-        Waiter { waiting: self.clone(), order_id, ended }
+        Waiter {
+            waiting: self.clone(),
+            order_id,
+            ended,
+        }
     }
 
     /// An order is final, and that is on disk.
@@ -48,7 +52,10 @@ impl Waiting {
 impl Waiter {
     /// The final order, or `None` when it is not final after this long.
     pub async fn wait(mut self, patience: Duration) -> Option<StoredOrder> {
-        tokio::time::timeout(patience, &mut self.ended).await.ok()?.ok()
+        tokio::time::timeout(patience, &mut self.ended)
+            .await
+            .ok()?
+            .ok()
     }
 }
 

@@ -52,13 +52,25 @@ impl From<&StoredOrder> for OrderView {
         let status = stored.order.status;
         // While CANCELLING nobody knows yet how it ends: its reason is the one that ends it.
         let reason = stored.order.reason.filter(|_| status == Status::Cancelled);
-        let why = reason.map(|Reason { reason_code, failed_step }| Why {
-            reason_code,
-            failed_step,
-            reason: reason_code.sentence(),
-        });
-        let Purchase { order_id, user_id, item_id, quantity, unit_price, total_amount, deadline } =
-            stored.order.purchase;
+        let why = reason.map(
+            |Reason {
+                 reason_code,
+                 failed_step,
+             }| Why {
+                reason_code,
+                failed_step,
+                reason: reason_code.sentence(),
+            },
+        );
+        let Purchase {
+            order_id,
+            user_id,
+            item_id,
+            quantity,
+            unit_price,
+            total_amount,
+            deadline,
+        } = stored.order.purchase;
         Self {
             id: order_id,
             user_id,
@@ -76,7 +88,11 @@ impl From<&StoredOrder> for OrderView {
 }
 
 /// Begins an answer about an order: its `ETag`, and the preference that was honoured.
-pub fn answer(status: StatusCode, stored: &StoredOrder, wait: Option<Duration>) -> HttpResponseBuilder {
+pub fn answer(
+    status: StatusCode,
+    stored: &StoredOrder,
+    wait: Option<Duration>,
+) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response.insert_header((ETAG, etag(stored)));
     if let Some(wait) = wait {
@@ -86,11 +102,21 @@ pub fn answer(status: StatusCode, stored: &StoredOrder, wait: Option<Duration>) 
 }
 
 /// The order, or 304 where the caller has it already.
-pub fn unless_known(headers: &HeaderMap, stored: &StoredOrder, wait: Option<Duration>) -> HttpResponse {
+pub fn unless_known(
+    headers: &HeaderMap,
+    stored: &StoredOrder,
+    wait: Option<Duration>,
+) -> HttpResponse {
     let tag = etag(stored);
-    let known = headers.get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
-    });
+    let known = headers
+        .get_all(IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| {
+            value
+                .split(',')
+                .map(str::trim)
+                .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+        });
     if known {
         return answer(StatusCode::NOT_MODIFIED, stored, wait).finish();
     }

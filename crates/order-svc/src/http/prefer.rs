@@ -10,7 +10,9 @@ const LONGEST_S: u64 = 30;
 /// How long the caller would wait for a final order. A preference that cannot be read is ignored,
 /// as the standard wants it.
 pub fn wait_preference(headers: &HeaderMap) -> Option<Duration> {
-    let preferences = headers.get_all("Prefer").filter_map(|value| value.to_str().ok());
+    let preferences = headers
+        .get_all("Prefer")
+        .filter_map(|value| value.to_str().ok());
     let mut parts = preferences.flat_map(|value| value.split(','));
     parts.find_map(|preference| {
         let (name, value) = preference.split(';').next()?.split_once('=')?;
@@ -44,8 +46,15 @@ mod tests {
             ("", None),
         ] {
             let mut headers = HeaderMap::new();
-            headers.insert(HeaderName::from_static("prefer"), HeaderValue::from_str(header).unwrap());
-            assert_eq!(wait_preference(&headers), seconds.map(Duration::from_secs), "{header:?}");
+            headers.insert(
+                HeaderName::from_static("prefer"),
+                HeaderValue::from_str(header).unwrap(),
+            );
+            assert_eq!(
+                wait_preference(&headers),
+                seconds.map(Duration::from_secs),
+                "{header:?}"
+            );
         }
         assert_eq!(wait_preference(&HeaderMap::new()), None);
     }

@@ -13,7 +13,9 @@ use crate::OrderSvc;
 /// The composed reads.
 pub fn routes(app: &mut web::ServiceConfig) {
     resource("/user/{id}/balance").get(balance).register(app);
-    resource("/user/{id}/inventory").get(inventory).register(app);
+    resource("/user/{id}/inventory")
+        .get(inventory)
+        .register(app);
     resource("/items").get(items).register(app);
 }
 
@@ -28,8 +30,12 @@ struct Balance {
 /// `GET /user/{id}/balance`
 async fn balance(request: HttpRequest, svc: web::Data<OrderSvc>) -> Result<HttpResponse, Error> {
     let user_id: UserId = id_in_path(&request, "id")?;
-    let balance: Option<Balance> = svc.peers.get(Service::User, &format!("/users/{user_id}/balance")).await?;
-    let balance = balance.ok_or_else(|| Problem::not_found("USER_NOT_FOUND", format!("user {user_id}")))?;
+    let balance: Option<Balance> = svc
+        .peers
+        .get(Service::User, &format!("/users/{user_id}/balance"))
+        .await?;
+    let balance =
+        balance.ok_or_else(|| Problem::not_found("USER_NOT_FOUND", format!("user {user_id}")))?;
     Ok(HttpResponse::Ok().json(balance))
 }
 
@@ -72,14 +78,23 @@ struct InventoryView {
 async fn inventory(request: HttpRequest, svc: web::Data<OrderSvc>) -> Result<HttpResponse, Error> {
     let user_id: UserId = id_in_path(&request, "id")?;
     let path = format!("/inventories/{user_id}");
-    let (inventory, catalogue) =
-        tokio::join!(svc.peers.get::<Inventory>(Service::Inventory, &path), catalogue(&svc));
-    let inventory =
-        inventory?.ok_or_else(|| Problem::not_found("USER_NOT_FOUND", format!("user {user_id}")))?;
+    let (inventory, catalogue) = tokio::join!(
+        svc.peers.get::<Inventory>(Service::Inventory, &path),
+        catalogue(&svc)
+    );
+    let inventory = inventory?
+        .ok_or_else(|| Problem::not_found("USER_NOT_FOUND", format!("user {user_id}")))?;
     // Without item-svc the answer is still worth having: only the names are missing.
-    let items = catalogue.map(|catalogue| catalogue.items).unwrap_or_default();
-    let mut names: HashMap<ItemId, String> = items.into_iter().map(|item| (item.id, item.name)).collect();
-    let named = |Stack { item_id, quantity }| NamedStack { item_id, name: names.remove(&item_id), quantity };
+    let items = catalogue
+        .map(|catalogue| catalogue.items)
+        .unwrap_or_default();
+    let mut names: HashMap<ItemId, String> =
+        items.into_iter().map(|item| (item.id, item.name)).collect();
+    let named = |Stack { item_id, quantity }| NamedStack {
+        item_id,
+        name: names.remove(&item_id),
+        quantity,
+    };
     Ok(HttpResponse::Ok().json(InventoryView {
         user_id,
         capacity: inventory.capacity,

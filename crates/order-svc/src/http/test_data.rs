@@ -33,7 +33,10 @@ struct Item {
 }
 
 /// `POST /setup-test-data`
-async fn set_up(svc: web::Data<OrderSvc>, chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
+async fn set_up(
+    svc: web::Data<OrderSvc>,
+    chassis: web::Data<Chassis>,
+) -> Result<HttpResponse, Error> {
     if !chassis.settings.demo {
         return Err(Problem::not_found("NO_SUCH_PATH", "path /setup-test-data").into());
     }
@@ -55,15 +58,28 @@ async fn set_up(svc: web::Data<OrderSvc>, chassis: web::Data<Chassis>) -> Result
 async fn user(peers: &Peers) -> Result<User, Problem> {
     let id = UserId::from_uuid(id_of("user", "testuser"));
     let body = json!({ "username": "testuser", "balance": 50_000 });
-    peers.put(Service::User, &format!("/users/{id}"), &body).await
+    peers
+        .put(Service::User, &format!("/users/{id}"), &body)
+        .await
 }
 
-async fn item(peers: &Peers, name: &str, description: &str, price: i64, stock: i64) -> Result<Item, Problem> {
+async fn item(
+    peers: &Peers,
+    name: &str,
+    description: &str,
+    price: i64,
+    stock: i64,
+) -> Result<Item, Problem> {
     let id = ItemId::from_uuid(id_of("item", name));
     let body = json!({ "name": name, "description": description, "price": price, "stock": stock });
-    peers.put(Service::Item, &format!("/items/{id}"), &body).await
+    peers
+        .put(Service::Item, &format!("/items/{id}"), &body)
+        .await
 }
 
 fn id_of(kind: &str, name: &str) -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("urn:saga:test-data:{kind}:{name}").as_bytes())
+    Uuid::new_v5(
+        &Uuid::NAMESPACE_URL,
+        format!("urn:saga:test-data:{kind}:{name}").as_bytes(),
+    )
 }
