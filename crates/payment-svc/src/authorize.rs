@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use saga_events::OrderId;
-use svc_chassis::{Chassis, Outcome};
+use saga_events::{EventType, OrderId, Timestamp};
+use svc_chassis::{Chassis, Outcome, Tx};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -22,8 +22,10 @@ const FIRST_DELAY: Duration = Duration::from_millis(100);
 const MAX_DELAY: Duration = Duration::from_secs(2);
 /// How long to wait with an answer that could not be stored.
 const STORE_DELAY: Duration = Duration::from_millis(500);
+/// Far below the length at which the writer refuses, which events count towards, too.
+const MAX_STORING: usize = 1024;
 
-/// Asks a gateway until it has answered. Shared by all payments.
+/// Asks a gateway until it has answered.
 pub struct Asker<G> {
     gateway: Arc<G>,
     timeout: Duration,
@@ -108,71 +110,104 @@ fn jittered(delay: Duration) -> Duration {
     delay / 2 + delay / 1024 * u32::try_from(random).unwrap_or(0)
 }
 
-/// Runs until shutdown: asks for what was `Authorizing` at the start, then for every new charge.
-///
-/// # Errors
-/// The database cannot be read at the start.
-pub async fn run<G: Gateway>(
-    asker: Arc<Asker<G>>,
+/// Brings payments from `Authorizing` to their end.
+pub struct Desk<G> {
+    asker: Asker<G>,
     chassis: Chassis,
-    mut charges: mpsc::UnboundedReceiver<Charge>,
-) -> anyhow::Result<()> {
-    let mut open = JoinSet::new();
-    let left = chassis
-        .readers
-        .read(|conn| Ok(store::authorizing(conn)?))
-        .await?;
-    if !left.is_empty() {
-        tracing::info!(
-            payments = left.len(),
-            "asking again for what was open at the last end"
-        );
+    /// Answers that may wait for the writer at a time: it refuses when its queue is too long.
+    storing: Semaphore,
+}
+
+impl<G: Gateway> Desk<G> {
+    /// Asks with this asker, and stores what it is told with this chassis' writer.
+    pub fn new(asker: Asker<G>, chassis: Chassis) -> Self {
+        Self {
+            asker,
+            chassis,
+            storing: Semaphore::new(MAX_STORING),
+        }
     }
-    for charge in left {
-        open.spawn(settle(asker.clone(), chassis.clone(), charge));
-    }
-    loop {
-        tokio::select! {
-            // What is open then stays `Authorizing`, and is asked again after the next start.
-            () = chassis.shutdown.cancelled() => return Ok(()),
-            Some(charge) = charges.recv() => {
-                open.spawn(settle(asker.clone(), chassis.clone(), charge));
+
+    /// Runs until shutdown: asks for what was `Authorizing` at the start, then for each new charge.
+    ///
+    /// # Errors
+    /// The database cannot be read at the start.
+    pub async fn run(
+        self: Arc<Self>,
+        mut charges: mpsc::UnboundedReceiver<Charge>,
+    ) -> anyhow::Result<()> {
+        let mut open = JoinSet::new();
+        let left = self
+            .chassis
+            .readers
+            .read(|conn| Ok(store::authorizing(conn)?))
+            .await?;
+        if !left.is_empty() {
+            tracing::info!(
+                payments = left.len(),
+                "asking again for what was open at the last end"
+            );
+        }
+        for charge in left {
+            open.spawn(self.clone().settle(charge));
+        }
+        loop {
+            tokio::select! {
+                // What is open then stays `Authorizing`, and is asked again after the next start.
+                () = self.chassis.shutdown.cancelled() => return Ok(()),
+                Some(charge) = charges.recv() => drop(open.spawn(self.clone().settle(charge))),
+                Some(_) = open.join_next() => {}
             }
-            Some(_) = open.join_next() => {}
+        }
+    }
+
+    /// Brings one payment to its end, however long that takes.
+    async fn settle(self: Arc<Self>, charge: Charge) {
+        let told = self.asker.ask(charge).await;
+        let _turn = self.storing.acquire().await;
+        loop {
+            let answer = told.clone();
+            let job = move |tx: &mut Tx<'_>| {
+                let (outcome, said) = store::settle(tx, charge.order_id, &answer)?;
+                Ok((outcome, said, tx.now()))
+            };
+            match self.chassis.writer.write(job).await {
+                Ok((outcome, said, at)) => return log(charge.order_id, &told, &outcome, said, at),
+                Err(error) => {
+                    tracing::warn!(
+                        order.id = %charge.order_id, %error, "the gateway's answer is not stored yet"
+                    );
+                    sleep(STORE_DELAY).await;
+                }
+            }
         }
     }
 }
 
-/// Brings one payment from `Authorizing` to its end.
-async fn settle<G: Gateway>(asker: Arc<Asker<G>>, chassis: Chassis, charge: Charge) {
-    let told = asker.ask(charge).await;
-    loop {
-        let answer = told.clone();
-        let job = move |tx: &mut svc_chassis::Tx<'_>| store::settle(tx, charge.order_id, &answer);
-        match chassis.writer.write(job).await {
-            Ok(outcome) => return log(charge.order_id, &told, &outcome),
-            Err(error) => {
-                tracing::warn!(
-                    order.id = %charge.order_id, %error, "the gateway's answer is not stored yet"
-                );
-                sleep(STORE_DELAY).await;
-            }
-        }
-    }
-}
-
-fn log(order_id: OrderId, told: &Authorization, outcome: &Outcome) {
+/// One line an answer, as the consumer writes one an event: with the time of its transaction.
+fn log(
+    order_id: OrderId,
+    told: &Authorization,
+    outcome: &Outcome,
+    said: Option<EventType>,
+    at: Timestamp,
+) {
     let Authorization { answer, reference } = told;
-    let answer = answer.as_str();
+    let (answer, says) = (answer.as_str(), said.map_or("", EventType::as_str));
     match outcome {
         Outcome::Changed(state) => tracing::info!(
-            order.id = %order_id, gateway.answer = answer, gateway.reference = %reference, "{state}"
+            at_us = at.micros(), order.id = %order_id, gateway.answer = answer,
+            gateway.reference = %reference, says, "{state}"
         ),
-        // Asked twice after a start: the second answer is the same.
+        // Asked twice after a start: the second answer is the same, and changes nothing.
         Outcome::Duplicate | Outcome::Repeated => {}
         Outcome::Impossible(why) => tracing::error!(
-            order.id = %order_id, gateway.answer = answer, gateway.reference = %reference,
-            error = %why, "the gateway contradicts itself: nothing changed"
+            at_us = at.micros(), order.id = %order_id, gateway.answer = answer,
+            gateway.reference = %reference, error = %why,
+            "the gateway contradicts itself: nothing changed"
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,7 +109,8 @@ async fn set_gateway(
     behaviour
         .validate()
         .map_err(|why| Problem::invalid("latencyMaxMs", why))?;
-    tracing::info!(gateway = ?behaviour, "the simulated gateway's behaviour was changed");
+    let text = serde_json::to_string(&behaviour).map_err(Error::internal)?;
+    tracing::info!(gateway = %text, "the simulated gateway behaves so from now on");
     service.gateway.behave(behaviour.clone());
     Ok(HttpResponse::Ok().json(behaviour))
 }

@@ -21,7 +21,7 @@ use svc_chassis::database::Database;
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Task, Tx};
 use tokio::sync::mpsc;
 
-use authorize::Asker;
+use authorize::{Asker, Desk};
 use gateway::Charge;
 use gateway::simulated::Simulated;
 
@@ -30,7 +30,7 @@ pub use config::Config;
 /// payment-svc.
 pub struct PaymentSvc {
     gateway: Arc<Simulated>,
-    asker: Arc<Asker<Simulated>>,
+    desk: Arc<Desk<Simulated>>,
     /// Charges to ask the gateway for, from the writer after each commit …
     to_ask: mpsc::UnboundedSender<Charge>,
     /// … to the one task that asks, which takes this end when it starts.
@@ -55,11 +55,12 @@ impl Service for PaymentSvc {
         let book = config.book(database.path());
         let gateway = Arc::new(Simulated::open(&book, config.behaviour())?);
         let asker = Asker::new(gateway.clone(), config.timeout(), config.max_calls);
+        let desk = Arc::new(Desk::new(asker, chassis.clone()));
         let (to_ask, to_be_asked) = mpsc::unbounded_channel();
         let to_be_asked = Mutex::new(Some(to_be_asked));
         Ok(Self {
             gateway,
-            asker: Arc::new(asker),
+            desk,
             to_ask,
             to_be_asked,
         })
@@ -94,8 +95,8 @@ impl Service for PaymentSvc {
         http::routes(app);
     }
 
-    fn tasks(self: &Arc<Self>, chassis: &Chassis) -> Vec<Task> {
-        let (asker, chassis) = (self.asker.clone(), chassis.clone());
+    fn tasks(self: &Arc<Self>, _: &Chassis) -> Vec<Task> {
+        let desk = self.desk.clone();
         let charges = self
             .to_be_asked
             .lock()
@@ -103,7 +104,7 @@ impl Service for PaymentSvc {
             .take();
         let task = Task::new("gateway", async move {
             let charges = charges.context("the task that asks was started twice")?;
-            authorize::run(asker, chassis, charges).await
+            desk.run(charges).await
         });
         vec![task]
     }

@@ -307,3 +307,6 @@ macro_rules! names {
 
 names! { State "state": Authorizing Processed Failed }
 names! { Answer "answer": Approved Declined }
+
+#[cfg(test)]
+mod tests;

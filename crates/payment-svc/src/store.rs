@@ -86,16 +86,20 @@ pub fn apply(tx: &mut Tx<'_>, event: &Event) -> Result<(Outcome, Option<Charge>)
     Ok((outcome, charge))
 }
 
-/// Applies the gateway's answer.
+/// Applies the gateway's answer, and says what was said about it.
 ///
 /// # Errors
 /// The database's; the answer is in the gateway's book, so it can be applied later.
-pub fn settle(tx: &mut Tx<'_>, order_id: OrderId, told: &Authorization) -> Result<Outcome, Error> {
+pub fn settle(
+    tx: &mut Tx<'_>,
+    order_id: OrderId,
+    told: &Authorization,
+) -> Result<(Outcome, Option<EventType>), Error> {
     let row = row_of(tx.conn(), order_id)?;
     let payment = row.as_ref().map(PaymentRow::payment);
     let step = match step(payment.as_ref(), Input::Gateway(told.answer)) {
         Ok(step) => step,
-        Err(impossible) => return Ok(Outcome::Impossible(impossible.to_string())),
+        Err(impossible) => return Ok((Outcome::Impossible(impossible.to_string()), None)),
     };
     let outcome = outcome_of(payment.as_ref(), &step);
     if let Some(next) = step.payment {
@@ -106,10 +110,11 @@ pub fn settle(tx: &mut Tx<'_>, order_id: OrderId, told: &Authorization) -> Resul
         event: Some(EventId::of(order_id, EventType::ItemReserved)),
         traceparent: row.and_then(|row| row.traceparent?.parse().ok()),
     };
+    let said = step.says.first().map(|message| message.event_type);
     for message in step.says {
         tx.say(message, cause.clone())?;
     }
-    Ok(outcome)
+    Ok((outcome, said))
 }
 
 /// Every payment whose answer is not known: what is asked again after a start.

@@ -131,3 +131,6 @@ const fn mix(bits: u64) -> u64 {
 fn share_of(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
+
+#[cfg(test)]
+mod tests;
