@@ -143,8 +143,11 @@ impl Line {
             let text = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
-            write!(out, " {name}=")?;
-            escape(out, &text)?;
+            // Nothing to say is nothing to read.
+            if !text.is_empty() {
+                write!(out, " {name}=")?;
+                escape(out, &text)?;
+            }
         }
         out.write_str("  ")?;
         escape(out, &fields.message)?;
