@@ -140,3 +140,174 @@ impl Allowance {
         self.micros_saved = self.micros_saved.saturating_sub(cost);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use saga_events::{Amount, ItemId, OrderId, Purchase, Quantity, UserId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_micros(1_000_000_000);
+    const AT_ONCE: Duration = Duration::ZERO;
+
+    fn at(ms: u64) -> Timestamp {
+        START.plus(Duration::from_millis(ms))
+    }
+
+    fn patience() -> Patience {
+        Patience {
+            first: Duration::from_millis(2_000),
+            max: Duration::from_millis(15_000),
+        }
+    }
+
+    /// Begun at the start, with a deadline after 60 s.
+    fn order(id: u128, status: Status, attempt: u32) -> Order {
+        let id = Uuid::from_u128(id);
+        let purchase = Purchase {
+            order_id: OrderId::from_uuid(id),
+            user_id: UserId::from_uuid(id),
+            item_id: ItemId::from_uuid(id),
+            quantity: Quantity::MIN,
+            unit_price: Amount::MIN,
+            total_amount: Amount::MIN,
+            deadline: at(60_000),
+        };
+        Order {
+            purchase,
+            status,
+            reason: None,
+            attempt,
+            told: false,
+        }
+    }
+
+    fn stored(order: Order, repeats: u32, due_at: Timestamp) -> StoredOrder {
+        StoredOrder {
+            order,
+            due_at: Some(due_at),
+            repeats,
+            last_seq: 1,
+            traceparent: None,
+            created_at: START,
+            updated_at: START,
+        }
+    }
+
+    fn wait_ms(repeats: u32, id: u128, attempt: u32) -> u64 {
+        let order = order(id, Status::Cancelling, attempt);
+        let due = patience().due_at(&order, repeats, AT_ONCE, START).unwrap();
+        u64::try_from(due.since(START).as_millis()).unwrap()
+    }
+
+    #[test]
+    fn the_first_wait_is_the_configured_one_or_four_times_the_time_to_final() {
+        let first = |ms| patience().first_wait(Duration::from_millis(ms)).as_millis();
+        assert_eq!((first(0), first(500), first(501)), (2_000, 2_000, 2_004));
+        assert_eq!(first(3_000), 12_000);
+        // After an outage everything took long; that is no reason to wait as long again.
+        assert_eq!(first(600_000), 15_000);
+    }
+
+    #[test]
+    fn waits_double_with_jitter_and_are_never_longer_than_the_longest() {
+        for (repeats, shortest, longest) in [
+            (0, 2_000, 2_000),
+            (1, 3_000, 4_000),
+            (2, 6_000, 8_000),
+            (3, 11_250, 15_000),
+            (99, 11_250, 15_000),
+        ] {
+            let waits: Vec<u64> = (0..200).map(|id| wait_ms(repeats, id, repeats)).collect();
+            let (min, max) = (*waits.iter().min().unwrap(), *waits.iter().max().unwrap());
+            assert!(
+                min >= shortest && max <= longest,
+                "{repeats}: {min} to {max}"
+            );
+            let spread = (longest - shortest) * 9 / 10;
+            assert!(
+                max - min >= spread,
+                "{repeats}: {min} to {max} is hardly spread"
+            );
+        }
+        assert_eq!(wait_ms(2, 5, 2), wait_ms(2, 5, 2));
+        assert_ne!(wait_ms(3, 5, 3), wait_ms(3, 5, 4));
+    }
+
+    #[test]
+    fn a_pending_order_is_due_at_its_deadline_at_the_latest_and_a_closed_one_never() {
+        let due = |status, told| {
+            let order = Order {
+                told,
+                ..order(1, status, 0)
+            };
+            patience().due_at(&order, 0, AT_ONCE, at(59_000))
+        };
+        assert_eq!(due(Status::Pending, false), Some(at(60_000)));
+        for status in [Status::Cancelling, Status::Completed, Status::Cancelled] {
+            assert_eq!(due(status, false), Some(at(61_000)));
+        }
+        assert_eq!(due(Status::Completed, true), None);
+        assert_eq!(due(Status::Cancelled, true), None);
+    }
+
+    #[test]
+    fn a_due_order_is_repeated_unless_its_deadline_has_passed_or_there_was_news() {
+        let turn =
+            |status, due, now| patience().turn(&stored(order(1, status, 0), 0, due), AT_ONCE, now);
+        assert_eq!(turn(Status::Pending, at(2_000), at(1_999)), Turn::NotDue);
+        assert_eq!(turn(Status::Pending, at(2_000), at(2_000)), Turn::Repeat);
+        assert_eq!(turn(Status::Pending, at(2_000), at(60_000)), Turn::Cancel);
+        for status in [Status::Cancelling, Status::Completed, Status::Cancelled] {
+            assert_eq!(turn(status, at(2_000), at(60_000)), Turn::Repeat);
+        }
+        let closed = StoredOrder {
+            due_at: None,
+            ..stored(order(1, Status::Completed, 0), 0, START)
+        };
+        assert_eq!(patience().turn(&closed, AT_ONCE, at(60_000)), Turn::NotDue);
+    }
+
+    #[test]
+    fn a_first_repeat_is_put_off_where_orders_have_become_slower_and_later_ones_are_not() {
+        let slow = Duration::from_secs(2);
+        let turn = |repeats, now| {
+            let stored = stored(order(1, Status::Pending, repeats), repeats, at(2_000));
+            patience().turn(&stored, slow, now)
+        };
+        assert_eq!(turn(0, at(2_000)), Turn::Postpone(at(8_000)));
+        assert_eq!(turn(0, at(8_000)), Turn::Repeat);
+        assert_eq!(turn(1, at(2_000)), Turn::Repeat);
+    }
+
+    #[test]
+    fn the_allowance_is_saved_for_a_second_at_most() {
+        let mut allowance = Allowance::new(500);
+        assert_eq!(allowance.left(), 0);
+        allowance.earn(Duration::from_millis(200));
+        assert_eq!(allowance.left(), 100);
+        allowance.spend(30);
+        assert_eq!(allowance.left(), 70);
+        allowance.spend(70);
+        assert_eq!(allowance.left(), 0);
+        allowance.earn(Duration::from_secs(60));
+        assert_eq!(allowance.left(), 500);
+    }
+
+    #[test]
+    fn a_small_allowance_adds_up_over_many_sweeps() {
+        let mut allowance = Allowance::new(1);
+        let mut repeats = 0;
+        for _ in 0..50 {
+            allowance.earn(Duration::from_millis(200));
+            let left = allowance.left();
+            allowance.spend(left);
+            repeats += left;
+        }
+        assert_eq!(repeats, 10);
+    }
+}

@@ -298,4 +298,5 @@ impl std::str::FromStr for Status {
 saga_events::stored_by_name! { Status }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
