@@ -138,3 +138,6 @@ impl std::str::FromStr for Kind {
 }
 
 saga_events::stored_by_name! { Kind }
+
+#[cfg(test)]
+mod tests;
