@@ -25,6 +25,8 @@ pub struct Books {
     pub inventories: BTreeMap<UserId, Inventory>,
     pub items: BTreeMap<ItemId, Item>,
     pub payments: BTreeMap<OrderId, Payment>,
+    /// What the bank has charged, from its own book.
+    pub charges: BTreeMap<OrderId, i64>,
     pub notifications: Vec<Notification>,
     /// The state of each order at the three participants and payment-svc.
     pub states: BTreeMap<Service, BTreeMap<OrderId, String>>,
@@ -94,6 +96,7 @@ impl Books {
                 .into_iter()
                 .map(|payment| (payment.order_id, payment))
                 .collect(),
+            charges: system.gateway_book().charges(),
             notifications,
             states,
         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use saga_events::OrderId;
 
 /// A service's SQLite file, opened read-only.
 #[derive(Debug, Clone)]
@@ -42,6 +43,14 @@ struct Number {
     number: i64,
 }
 
+#[derive(QueryableByName)]
+struct Charge {
+    #[diesel(sql_type = Binary)]
+    key: OrderId,
+    #[diesel(sql_type = BigInt)]
+    amount: i64,
+}
+
 impl File {
     /// The file at this path. A service may be writing to it.
     pub fn at(path: impl AsRef<Path>) -> Self {
@@ -61,6 +70,16 @@ impl File {
         let sql = "SELECT reason, error, attempts, stream, type AS event_type, event \
                    FROM dead_letters ORDER BY id";
         diesel::sql_query(sql).load(&mut self.open()).unwrap()
+    }
+
+    /// What was charged, by order: from the gateway's book.
+    pub fn charges(&self) -> BTreeMap<OrderId, i64> {
+        let sql = "SELECT key, amount FROM charges WHERE answer = 'Approved'";
+        let charges: Vec<Charge> = diesel::sql_query(sql).load(&mut self.open()).unwrap();
+        charges
+            .into_iter()
+            .map(|Charge { key, amount }| (key, amount))
+            .collect()
     }
 
     /// How many rows each table has. Left out is what changes without anybody asking: the fencing

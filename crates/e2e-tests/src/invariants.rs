@@ -73,14 +73,27 @@ impl Books {
             .payments
             .values()
             .filter(|payment| payment.state == "Processed");
-        let paid: i64 = paid.filter_map(|payment| payment.amount).sum();
+        let paid: i64 = paid.map(|payment| payment.amount).sum();
         let completed: i64 = self.completed().map(|order| order.total_amount).sum();
+        self.check_charges(found);
         found.equal("captured money against payments", captured_by_all, paid);
         found.equal(
             "captured money against completed orders",
             captured_by_all,
             completed,
         );
+    }
+
+    /// The bank has charged exactly what payment-svc calls processed.
+    fn check_charges(&self, found: &mut Violations) {
+        let processed = self
+            .payments
+            .values()
+            .filter(|payment| payment.state == "Processed");
+        let processed = processed
+            .map(|payment| (payment.order_id, payment.amount))
+            .collect();
+        found.equal("charges against payments", &self.charges, &processed);
     }
 
     fn captured(&self, user: UserId) -> i64 {

@@ -108,9 +108,7 @@ pub struct Item {
 #[allow(missing_docs)]
 pub struct Payment {
     pub order_id: OrderId,
-    /// `None` in a tombstone: the cancel came before the purchase.
-    #[serde(default)]
-    pub amount: Option<i64>,
+    pub amount: i64,
     pub state: String,
     #[serde(default)]
     pub gateway_reference: Option<String>,

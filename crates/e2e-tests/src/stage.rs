@@ -25,13 +25,10 @@ impl Stage {
                 system.freeze(service);
                 let order = system.order(sale).await;
                 // The service before it has done its part.
-                match service {
-                    Service::User => system.until_status(order, "PENDING").await.id,
-                    _ => {
-                        system.until_state(before(service), order, "Reserved").await;
-                        order
-                    }
+                if service != Service::User {
+                    system.until_state(before(service), order, "Reserved").await;
                 }
+                order
             }
             Self::Authorizing => {
                 system.set_gateway(json!({"outage": "timeout"})).await;

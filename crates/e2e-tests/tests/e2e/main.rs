@@ -1,0 +1,16 @@
+//! The six real binaries over a private Redis, a system of its own for each test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_requests;
+mod cancellation;
+mod contention;
+mod dead_letters;
+mod faults;
+mod gateway;
+mod idempotency;
+mod lifecycle;
+mod purchase;
+mod refusals;
+mod regressions;
+mod seed_paths;
+mod standby;
