@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use svc_chassis::http::{Body, Page, Query, id_in_path, page_of, resource};
 use svc_chassis::idempotency::{IdempotencyKey, once};
-use svc_chassis::{Chassis, Error};
+use svc_chassis::{Chassis, Error, Tx};
 
 use crate::store::{self, Edit, NewItem};
 
@@ -91,7 +91,7 @@ async fn create(
 ) -> Result<HttpResponse, Error> {
     let key = IdempotencyKey::of(&request, "/items", &body.json)?;
     let new = NewItem::from(body.value);
-    let make = move |tx: &mut svc_chassis::Tx<'_>| {
+    let make = move |tx: &mut Tx<'_>| {
         let id = ItemId::new();
         store::create(tx, id, &new).map(|_| id)
     };

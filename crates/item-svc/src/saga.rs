@@ -71,14 +71,12 @@ impl Participant for ItemSaga {
         if item.available < quantity {
             return Err(ReasonCode::OutOfStock);
         }
-        Ok((
-            quantity,
-            Change {
-                available: -quantity,
-                held: quantity,
-                sold: 0,
-            },
-        ))
+        let change = Change {
+            available: -quantity,
+            held: quantity,
+            sold: 0,
+        };
+        Ok((quantity, change))
     }
 
     /// Keep: what was held is sold, whatever became of the item's price meanwhile.
@@ -99,3 +97,6 @@ impl Participant for ItemSaga {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,7 +182,7 @@ pub fn edit(tx: &mut Tx<'_>, id: ItemId, edit: &Edit) -> Result<CatalogueItem, E
     item(tx.conn(), id)
 }
 
-/// Adds to an item's stock.
+/// Adds to an item's stock. Returns the item's id, for an idempotency key to remember.
 ///
 /// # Errors
 /// 404 where there is no such item; 422 where its pieces could not be counted any more.
@@ -227,3 +227,6 @@ fn enter(tx: &mut Tx<'_>, item_id: ItemId, quantity: Units) -> QueryResult<()> {
         .execute(tx.conn())?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
