@@ -72,14 +72,12 @@ impl Participant for UserSaga {
         if account.available < amount {
             return Err(ReasonCode::InsufficientBalance);
         }
-        Ok((
-            amount,
-            Change {
-                available: -amount,
-                held: amount,
-                captured: 0,
-            },
-        ))
+        let change = Change {
+            available: -amount,
+            held: amount,
+            captured: 0,
+        };
+        Ok((amount, change))
     }
 
     /// Keep: what was held is spent, whatever became of the buyer meanwhile.
@@ -109,3 +107,6 @@ fn refused(reason: ReasonCode) -> EventType {
         EventType::UserValidationFailed
     }
 }
+
+#[cfg(test)]
+mod tests;

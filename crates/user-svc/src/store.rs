@@ -264,3 +264,6 @@ fn enter(tx: &mut Tx<'_>, user_id: UserId, amount: Amount) -> QueryResult<Uuid> 
 fn by_name<S: serde::Serializer>(state: &State, out: S) -> Result<S::Ok, S::Error> {
     out.serialize_str(state.as_str())
 }
+
+#[cfg(test)]
+mod tests;
