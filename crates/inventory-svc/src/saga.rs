@@ -82,14 +82,12 @@ impl Participant for InventorySaga {
         if shelf.used + shelf.held + slots > shelf.capacity {
             return Err(ReasonCode::InventoryFull);
         }
-        Ok((
-            slots,
-            Change {
-                used: 0,
-                held: slots,
-                owned: 0,
-            },
-        ))
+        let change = Change {
+            used: 0,
+            held: slots,
+            owned: 0,
+        };
+        Ok((slots, change))
     }
 
     /// Keep: the quantity goes onto the buyer's stack. Of two concurrent purchases of a new item
@@ -113,3 +111,6 @@ impl Participant for InventorySaga {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

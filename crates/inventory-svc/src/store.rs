@@ -200,3 +200,6 @@ fn insert(conn: &mut SqliteConnection, user_id: UserId, shelf: Shelf) -> QueryRe
         .execute(conn)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
