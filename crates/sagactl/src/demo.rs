@@ -18,7 +18,7 @@ use shop::{Shop, Standing, Status};
 #[derive(Debug, Args)]
 pub struct Options {
     /// Tops the test user's balance up to this first [default: what the purchases need]
-    #[arg(long, value_name = "AMOUNT", value_parser = amount)]
+    #[arg(long, value_name = "AMOUNT", value_parser = amount, allow_negative_numbers = true)]
     user_balance: Option<Amount>,
 }
 
@@ -74,7 +74,12 @@ async fn buy_twice(shop: &Shop<'_>, gateway: &Gateway<'_>, screen: &mut Screen) 
     let order = shop.buy().await?;
     story::tell(shop.client, screen, &order).await?;
     let end = shop.standing().await?;
-    screen.line(format!("   {}\n", change(middle, end)))?;
+    let back = if end == middle {
+        "   everything is back"
+    } else {
+        ""
+    };
+    screen.line(format!("   {}{back}\n", change(middle, end)))?;
     ensure!(
         order.status == Status::Cancelled,
         "purchase {} was not cancelled",

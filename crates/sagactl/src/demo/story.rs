@@ -66,7 +66,7 @@ fn outcome(screen: &Screen, order: &Order, took: &str) -> String {
             let step = order.failed_step.map_or("nobody", |step| step.as_str());
             screen.paint(
                 Some(Tone::Back),
-                format!("CANCELLED{took}: {code}, said {step}"),
+                format!("CANCELLED{took}: {code} at {step}"),
             )
         }
         Status::Pending | Status::Cancelling => {
