@@ -46,32 +46,29 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// Publishes what an earlier run left, then what comes. Ends when the writer has ended and
-    /// everything is published, or at `deadline_after_close` when Redis is away.
-    pub async fn run(mut self, deadline_after_close: Duration) -> anyhow::Result<()> {
+    /// everything is published, or this long after the writer when Redis is away.
+    pub async fn run(mut self, patience: Duration) -> anyhow::Result<()> {
         let remembered = self
             .readers
             .read(|conn| Ok(outbox::published(conn)?))
             .await?;
         self.published.0.store(remembered, Ordering::Release);
         let mut saved = (remembered, Instant::now());
-        let mut open = self.catch_up(None).await?;
+        let mut open = self.catch_up(patience).await?;
         while open {
             let Some(batch) = self.batches.recv().await else {
                 break;
             };
-            open = self.take(batch).await?;
+            open = self.take(batch, patience).await?;
             if saved.0 != self.published.seq() && saved.1.elapsed() >= REMEMBER_EVERY {
                 saved = (self.remember().await, Instant::now());
             }
         }
-        let _ = self
-            .catch_up(Some(Instant::now() + deadline_after_close))
-            .await?;
         Ok(())
     }
 
     /// Publishes a batch and what came in meanwhile. `false`: the channel is closed.
-    async fn take(&mut self, mut batch: Batch) -> Result<bool, Error> {
+    async fn take(&mut self, mut batch: Batch, patience: Duration) -> Result<bool, Error> {
         while batch.events.len() < PAGE as usize
             && let Ok(next) = self.batches.try_recv()
         {
@@ -88,7 +85,7 @@ impl Relay {
             }
         }
         self.acknowledge(&batch.acks).await;
-        self.catch_up(None).await
+        self.catch_up(patience).await
     }
 
     async fn publish(&self, events: &[Event], acks: &[Entry]) -> Result<(), PublishError> {
@@ -100,10 +97,10 @@ impl Relay {
 
     /// Publishes from the outbox until nothing is left there. While Redis is away, what arrives
     /// through memory is acknowledged and dropped: it is in the outbox. `false`: the channel is
-    /// closed, or the deadline has passed.
-    async fn catch_up(&mut self, deadline: Option<Instant>) -> Result<bool, Error> {
+    /// closed; from then on Redis has this much patience to come back.
+    async fn catch_up(&mut self, patience: Duration) -> Result<bool, Error> {
         let mut delay = Duration::from_millis(50);
-        let mut open = deadline.is_none();
+        let mut closed: Option<Instant> = None;
         loop {
             let mut acks = Vec::new();
             loop {
@@ -111,7 +108,7 @@ impl Relay {
                     Ok(batch) => acks.extend(batch.acks),
                     Err(mpsc::error::TryRecvError::Empty) => break,
                     Err(mpsc::error::TryRecvError::Disconnected) => {
-                        open = false;
+                        closed.get_or_insert_with(Instant::now);
                         break;
                     }
                 }
@@ -123,7 +120,7 @@ impl Relay {
                 .await?;
             if rows.is_empty() {
                 self.acknowledge(&acks).await;
-                return Ok(open);
+                return Ok(closed.is_none());
             }
             let last = rows.last().map_or(0, |(seq, _)| *seq);
             let events: Vec<Event> = rows.into_iter().map(|(_, event)| event).collect();
@@ -135,7 +132,7 @@ impl Relay {
                 }
                 Err(error) => {
                     self.acknowledge(&acks).await;
-                    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                    if closed.is_some_and(|closed| closed.elapsed() >= patience) {
                         tracing::warn!(%error, "what is not published waits in the outbox for the next start");
                         return Ok(false);
                     }

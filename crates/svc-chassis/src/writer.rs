@@ -279,7 +279,7 @@ struct WriterThread {
     health: tokio::sync::watch::Sender<Health>,
 }
 
-/// A batch whose jobs have run: which ones stand, which ones were undone and why.
+/// The jobs of a batch that ran apart: which ones stand, which ones were undone and why.
 type Ran = Vec<(Box<dyn Job>, Result<(), Error>)>;
 
 impl WriterThread {
@@ -312,60 +312,61 @@ impl WriterThread {
     /// # Errors
     /// Only where nobody knows what is on disk any more: the service must end.
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) -> anyhow::Result<()> {
-        let mut said = Said {
+        let mut said = self.nothing_said();
+        if self.run_together(&mut jobs, &mut said).is_ok() {
+            self.publish(said);
+            jobs.into_iter().for_each(|job| job.committed());
+            return Ok(());
+        }
+        let mut said = self.nothing_said();
+        let (ran, committed) = self.run_apart(jobs, &mut said);
+        let Err(error) = committed else {
+            self.publish(said);
+            for (job, result) in ran {
+                match result {
+                    Ok(()) => job.committed(),
+                    Err(error) => job.failed(error),
+                }
+            }
+            return Ok(());
+        };
+        let text = error.to_string();
+        for (job, _) in ran {
+            job.failed(same_for_all(&error));
+        }
+        if error.fault() == Fault::Fatal {
+            anyhow::bail!("the database failed, a restart will tell what is on disk: {text}");
+        }
+        tracing::error!(error = %text, "nothing can be stored; jobs are refused until that is mended");
+        self.is(Health::Storage(text));
+        Ok(())
+    }
+
+    fn nothing_said(&self) -> Said {
+        Said {
             next_seq: self.next_seq,
             ..Said::default()
-        };
-        let done = match self.run_together(&mut jobs, &mut said) {
-            Ok(()) => Ok(jobs.into_iter().map(|job| (job, Ok(()))).collect()),
-            Err(_) => {
-                said = Said {
-                    next_seq: self.next_seq,
-                    ..Said::default()
-                };
-                self.run_apart(jobs, &mut said)
-            }
-        };
-        match done {
-            Ok(ran) => {
-                self.health
-                    .send_if_modified(|health| replace_if_other(health, Health::Good));
-                self.next_seq = said.next_seq;
-                self.publish(said);
-                for (job, result) in ran {
-                    match result {
-                        Ok(()) => job.committed(),
-                        Err(error) => job.failed(error),
-                    }
-                }
-                Ok(())
-            }
-            Err((jobs, error)) => {
-                let text = error.to_string();
-                for job in jobs {
-                    job.failed(same_for_all(&error));
-                }
-                if error.fault() == Fault::Fatal {
-                    anyhow::bail!(
-                        "the database failed, a restart will tell what is on disk: {text}"
-                    );
-                }
-                tracing::error!(error = %text, "nothing can be stored; jobs are refused until that is mended");
-                let health = Health::Storage(text);
-                self.health
-                    .send_if_modified(|old| replace_if_other(old, health));
-                Ok(())
-            }
         }
     }
 
-    fn publish(&self, said: Said) {
+    fn is(&self, health: Health) {
+        self.health.send_if_modified(|old| {
+            let other = *old != health;
+            *old = health;
+            other
+        });
+    }
+
+    /// What follows a commit.
+    fn publish(&mut self, said: Said) {
         let Said {
             next_seq,
             events,
             acks,
             after_commit,
         } = said;
+        self.is(Health::Good);
+        self.next_seq = next_seq;
         if !events.is_empty() || !acks.is_empty() {
             let first_seq = next_seq - i64::try_from(events.len()).unwrap_or(0);
             // The relay ends only after the writer.
@@ -383,7 +384,7 @@ impl WriterThread {
     /// All jobs in one transaction, nothing between them. Any error undoes all.
     fn run_together(&mut self, jobs: &mut [Box<dyn Job>], said: &mut Said) -> Result<(), Error> {
         let now = Timestamp::now();
-        self.conn.batch_execute("BEGIN IMMEDIATE")?;
+        self.begin()?;
         let ran = jobs.iter_mut().try_for_each(|job| {
             run_one(
                 job.as_mut(),
@@ -397,38 +398,29 @@ impl WriterThread {
         self.finish(ran)
     }
 
-    /// A savepoint around each job. An error of the storage itself undoes all.
-    fn run_apart(
-        &mut self,
-        jobs: Vec<Box<dyn Job>>,
-        said: &mut Said,
-    ) -> Result<Ran, (Vec<Box<dyn Job>>, Error)> {
+    /// A savepoint around each job. An error of the storage itself undoes all, whatever the jobs
+    /// had to say.
+    fn run_apart(&mut self, jobs: Vec<Box<dyn Job>>, said: &mut Said) -> (Ran, Result<(), Error>) {
         let now = Timestamp::now();
-        let mut ran: Ran = Vec::with_capacity(jobs.len());
-        let mut waiting = jobs.into_iter();
-        let mut result = self
-            .conn
-            .batch_execute("BEGIN IMMEDIATE")
-            .map_err(Error::from);
-        while result.is_ok()
-            && let Some(mut job) = waiting.next()
-        {
-            let own = self.run_in_savepoint(job.as_mut(), said, now);
-            match own {
+        let mut storage = self.begin();
+        let ran = jobs.into_iter().map(|mut job| {
+            if storage.is_err() {
+                return (job, Ok(()));
+            }
+            match self.run_in_savepoint(job.as_mut(), said, now) {
                 Err(error) if error.fault() != Fault::Own => {
-                    result = Err(error);
-                    ran.push((job, Ok(())));
+                    storage = Err(error);
+                    (job, Ok(()))
                 }
-                own => ran.push((job, own)),
+                own => (job, own),
             }
-        }
-        match self.finish(result) {
-            Ok(()) => Ok(ran),
-            Err(error) => {
-                let jobs = ran.into_iter().map(|(job, _)| job).chain(waiting).collect();
-                Err((jobs, error))
-            }
-        }
+        });
+        let ran = ran.collect();
+        (ran, self.finish(storage))
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        Ok(self.conn.batch_execute("BEGIN IMMEDIATE")?)
     }
 
     fn run_in_savepoint(
@@ -486,12 +478,6 @@ fn same_for_all(error: &Error) -> Error {
         Error::Problem(problem) => Error::Problem(problem.clone()),
         Error::Internal(text) => Error::Internal(text.clone()),
     }
-}
-
-fn replace_if_other(old: &mut Health, new: Health) -> bool {
-    let other = *old != new;
-    *old = new;
-    other
 }
 
 /// The writer's transaction without its thread: one job at a time, when told to.

@@ -81,6 +81,10 @@ async fn next_chunk(
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Body<T>, Problem> {
     // Parsed as JSON first: a duplicate or unknown field is then one of a body that is well-formed.
     let json: Value = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
+    if !json.is_object() {
+        // serde would read an array as the fields in their order.
+        return Err(Problem::malformed("body", "must be a JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

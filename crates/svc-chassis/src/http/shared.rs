@@ -24,26 +24,24 @@ async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "live"}))
 }
 
-/// Asks each dependency, changes nothing.
-async fn ready(chassis: web::Data<Chassis>) -> HttpResponse {
+/// Asks each dependency, changes nothing. Where one fails, the problem names it.
+async fn ready(chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
     let checks = chassis.readiness().await;
-    let good = checks.iter().all(|(_, result)| result.is_ok());
-    let check = |(name, result): &(&str, Result<(), String>)| {
-        let text = result
-            .as_ref()
-            .map_or_else(Clone::clone, |()| "ok".to_owned());
-        ((*name).to_owned(), Value::from(text))
-    };
-    let body = json!({
-        "status": if good { "ready" } else { "not ready" },
-        "checks": checks.iter().map(check).collect::<serde_json::Map<_, _>>(),
-    });
-    HttpResponse::build(if good {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    })
-    .json(body)
+    let failing: Vec<(&str, &String)> = checks
+        .iter()
+        .filter_map(|(name, result)| Some((*name, result.as_ref().err()?)))
+        .collect();
+    if failing.is_empty() {
+        let names: Vec<&str> = checks.iter().map(|(name, _)| *name).collect();
+        return Ok(HttpResponse::Ok().json(json!({"status": "ready", "checks": names})));
+    }
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let names: Vec<&str> = failing.iter().map(|(name, _)| *name).collect();
+    let problem = Problem::new(status, "NOT_READY", format!("not ready: {}", names.join(", ")));
+    let problem = failing
+        .into_iter()
+        .fold(problem, |problem, (name, why)| problem.with_field(name, why));
+    Err(problem.with_retry_after(1).into())
 }
 
 async fn saga<S: Service>(
