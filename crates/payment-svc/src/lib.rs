@@ -7,8 +7,9 @@ pub mod saga;
 mod schema;
 pub mod store;
 
-pub mod authorize;
+mod ask;
 pub mod gateway;
+mod settle;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,9 +22,10 @@ use svc_chassis::database::Database;
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Task, Tx};
 use tokio::sync::mpsc;
 
-use authorize::{Asker, Desk};
+use ask::Asker;
 use gateway::Charge;
 use gateway::simulated::Simulated;
+use settle::Desk;
 
 pub use config::Config;
 

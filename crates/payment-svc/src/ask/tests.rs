@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use saga_events::Amount;
+use tokio::task::JoinSet;
 
 use super::*;
 use crate::saga::Answer;

@@ -1,0 +1,106 @@
+//! Asks the gateway until it has answered. No answer is neither yes nor no, so it asks again, always
+//! with the order id as key, for as long as it takes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use saga_events::OrderId;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use crate::gateway::{Authorization, Charge, Gateway, Unknown};
+
+/// The wait before asking again, doubled each time …
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// … up to this, so that a gateway that is back is noticed soon.
+const MAX_DELAY: Duration = Duration::from_secs(2);
+
+/// Asks a gateway until it has answered.
+pub struct Asker<G> {
+    gateway: Arc<G>,
+    timeout: Duration,
+    /// Calls that may be open at a time; waiting to ask again holds none.
+    calls: Semaphore,
+    /// Payments whose last call ended without an answer.
+    unknown: AtomicUsize,
+}
+
+impl<G: Gateway> Asker<G> {
+    /// Calls end without an answer after `timeout`; at most `max_calls` are open at a time.
+    pub fn new(gateway: Arc<G>, timeout: Duration, max_calls: usize) -> Self {
+        let calls = Semaphore::new(max_calls);
+        Self {
+            gateway,
+            timeout,
+            calls,
+            unknown: AtomicUsize::new(0),
+        }
+    }
+
+    /// How many payments are unknown: asked for, and not answered.
+    pub fn unknown(&self) -> usize {
+        self.unknown.load(Ordering::Relaxed)
+    }
+
+    /// Asks until the gateway has answered, for as long as it takes.
+    pub async fn ask(&self, charge: Charge) -> Authorization {
+        let mut told = self.call(self.gateway.authorize(charge)).await;
+        let (mut tries, mut delay) = (0_u32, FIRST_DELAY);
+        loop {
+            let why = match told {
+                Ok(authorization) => {
+                    if tries > 0 {
+                        self.unknown.fetch_sub(1, Ordering::Relaxed);
+                    }
+                    return authorization;
+                }
+                Err(why) => why,
+            };
+            if tries == 0 {
+                self.unknown.fetch_add(1, Ordering::Relaxed);
+            }
+            tries += 1;
+            self.warn(charge.order_id, tries, &why);
+            sleep(jittered(delay)).await;
+            delay = (delay * 2).min(MAX_DELAY);
+            told = self.ask_again(charge).await;
+        }
+    }
+
+    /// The charge may have been made and only its answer lost: look first. That the book has no
+    /// such key is not a no, since the earlier call may be on its way yet: ask with the same key.
+    async fn ask_again(&self, charge: Charge) -> Result<Authorization, Unknown> {
+        match self.call(self.gateway.look_up(charge.order_id)).await? {
+            Some(found) => Ok(found),
+            None => self.call(self.gateway.authorize(charge)).await,
+        }
+    }
+
+    async fn call<T>(&self, call: impl Future<Output = Result<T, Unknown>>) -> Result<T, Unknown> {
+        let _permit = self.calls.acquire().await;
+        timeout(self.timeout, call)
+            .await
+            .unwrap_or(Err(Unknown::TimedOut))
+    }
+
+    /// The 1st, 2nd, 4th, 8th … time: an outage must not drown the log.
+    fn warn(&self, order_id: OrderId, tries: u32, why: &Unknown) {
+        if tries.is_power_of_two() {
+            tracing::warn!(
+                order.id = %order_id, tries, error = %why, payments.unknown = self.unknown(),
+                "payment unknown: the gateway is asked again with the same key"
+            );
+        }
+    }
+}
+
+/// Between half of it and all of it: those who wait do not ask in step.
+fn jittered(delay: Duration) -> Duration {
+    let random = Uuid::now_v7().as_u64_pair().1 % 512;
+    delay / 2 + delay / 1024 * u32::try_from(random).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;
