@@ -2,6 +2,7 @@
 //! here but what a caller may know before a purchase begins: that there is no such item, that the
 //! total is too large, that there is too much to do.
 
+mod create;
 mod order_view;
 mod prefer;
 mod queries;
@@ -10,18 +11,14 @@ mod test_data;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
-use saga_events::{EventId, ItemId, OrderId, Quantity, ReasonCode, Timestamp, UserId};
+use saga_events::{EventId, OrderId, ReasonCode, Timestamp, UserId};
 use serde::Deserialize;
-use svc_chassis::http::{
-    Body, Page, Problem, Query, RequestContext, id_in_path, page_of, resource,
-};
-use svc_chassis::idempotency::{IdempotencyKey, once};
+use svc_chassis::http::{Page, Problem, Query, id_in_path, page_of, resource};
 use svc_chassis::{Chassis, Error, Outcome, Tx};
 
 use crate::OrderSvc;
-use crate::advance::{self, NewPurchase};
+use crate::advance::advance;
 use crate::saga::{Input, Status};
 use crate::store::{self, Filter, StoredOrder};
 use crate::waiting::Waiter;
@@ -30,118 +27,15 @@ use prefer::wait_preference;
 
 /// Every route of order-svc beside the shared ones.
 pub fn routes(app: &mut web::ServiceConfig) {
-    resource("/orders").get(list).post(create).register(app);
+    resource("/orders")
+        .get(list)
+        .post(create::create)
+        .register(app);
     resource("/orders/{id}").get(get).register(app);
     resource("/orders/{id}/cancel").post(cancel).register(app);
     resource("/user/{id}/orders").get(of_user).register(app);
     queries::routes(app);
     test_data::routes(app);
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NewOrder {
-    user_id: UserId,
-    item_id: ItemId,
-    quantity: Quantity,
-}
-
-/// `POST /orders`
-async fn create(
-    request: HttpRequest,
-    svc: web::Data<OrderSvc>,
-    chassis: web::Data<Chassis>,
-    body: Body<NewOrder>,
-) -> Result<HttpResponse, Error> {
-    let NewOrder {
-        user_id,
-        item_id,
-        quantity,
-    } = body.value;
-    let wait = wait_preference(request.headers());
-    let key = match IdempotencyKey::of(&request, &user_id.to_string(), &body.json)? {
-        // Before rules that may have changed since: a replay is answered whatever the price and
-        // the load are now.
-        Some(key) => match replayed(&chassis, key.clone()).await? {
-            Some(made) => return replay(&svc, &chassis, made, wait).await,
-            None => Some(key),
-        },
-        None => None,
-    };
-    let place = svc.live.load.enter(chassis.published.seq())?;
-    let unit_price = svc.live.prices.of(item_id).await?;
-    let total_amount = unit_price.times(quantity).ok_or_else(|| {
-        Problem::invalid(
-            "quantity",
-            format!("{quantity} pieces at {unit_price} are over 2^53-1"),
-        )
-    })?;
-    let order_id = OrderId::new();
-    let new = NewPurchase {
-        order_id,
-        user_id,
-        item_id,
-        quantity,
-        unit_price,
-        total_amount,
-    };
-    // Before the order exists, so that its end cannot slip through.
-    let waiter = wait.map(|_| svc.live.waiting.register(order_id));
-    let (live, trace) = (svc.live.clone(), RequestContext::of(&request).traceparent);
-    let begin = move |tx: &mut Tx<'_>| {
-        // The place is the job's: it is free again when the job is done, even without the client.
-        let _place = &place;
-        let mut begun = None;
-        let (made, _) = once(tx, key.as_ref(), |tx| {
-            begun = Some(advance::begin(tx, &live, new, &trace)?);
-            Ok(order_id)
-        })?;
-        Ok(begun.ok_or(made))
-    };
-    match chassis.writer.write(begin).await? {
-        Ok(begun) => {
-            log_said(&begun);
-            let stored = match (waiter, wait) {
-                (Some(waiter), Some(wait)) => until_final(&chassis, waiter, begun, wait).await?,
-                _ => begun,
-            };
-            Ok(created(&stored, wait, false))
-        }
-        // The same key was committed while this request was on its way.
-        Err(made) => replay(&svc, &chassis, made, wait).await,
-    }
-}
-
-/// What a key made before.
-async fn replayed(chassis: &Chassis, key: IdempotencyKey) -> Result<Option<OrderId>, Error> {
-    let Some(made) = chassis.readers.read(move |conn| key.look_up(conn)).await? else {
-        return Ok(None);
-    };
-    made.parse()
-        .map(Some)
-        .map_err(|_| Error::internal(format!("idempotency key made {made:?}")))
-}
-
-/// Answers a repeated request: the same id, and the order as it is now.
-async fn replay(
-    svc: &OrderSvc,
-    chassis: &Chassis,
-    id: OrderId,
-    wait: Option<Duration>,
-) -> Result<HttpResponse, Error> {
-    Ok(created(&look(svc, chassis, id, wait).await?, wait, true))
-}
-
-fn created(stored: &StoredOrder, wait: Option<Duration>, replayed: bool) -> HttpResponse {
-    let mut response = answer(StatusCode::CREATED, stored, wait);
-    response.insert_header((
-        LOCATION,
-        format!("/orders/{}", stored.order.purchase.order_id),
-    ));
-    if replayed {
-        response.insert_header(("Idempotent-Replayed", "true"));
-    }
-    response.json(OrderView::from(stored))
 }
 
 /// `GET /orders/{id}`
@@ -167,7 +61,7 @@ async fn cancel(
     let ask = move |tx: &mut Tx<'_>| {
         let stored = store::find(tx.conn(), id)?.ok_or_else(|| not_found(id))?;
         let input = Input::Cancel(ReasonCode::CancelledByUser);
-        advance::advance(tx, &live, stored, input, None)
+        advance(tx, &live, stored, input, None)
     };
     let (stored, outcome) = chassis.writer.write(ask).await?;
     if matches!(outcome, Outcome::Changed(_)) {

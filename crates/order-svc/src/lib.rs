@@ -25,6 +25,7 @@ use std::sync::Arc;
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use saga_events::{Event, OrderId};
+use svc_chassis::config::Services;
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Task, Tx};
 
 use crate::config::OrderConfig;
@@ -42,6 +43,27 @@ pub struct OrderSvc {
     peers: Peers,
 }
 
+impl OrderSvc {
+    /// With nothing in memory yet, and the other services at these addresses.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be built.
+    pub fn new(config: OrderConfig, services: Services) -> anyhow::Result<Self> {
+        let peers = Peers::new(services)?;
+        let live = Arc::new(Live::new(&config, peers.clone()));
+        Ok(Self {
+            config,
+            live,
+            peers,
+        })
+    }
+
+    /// What it keeps in memory beside the database.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+}
+
 impl Service for OrderSvc {
     const ME: saga_events::Service = saga_events::Service::Order;
     const ABOUT: &'static str =
@@ -55,13 +77,7 @@ impl Service for OrderSvc {
     }
 
     fn open(chassis: &Chassis, config: OrderConfig) -> anyhow::Result<Self> {
-        let peers = Peers::new(chassis.settings.services.clone())?;
-        let live = Arc::new(Live::new(&config, peers.clone()));
-        Ok(Self {
-            config,
-            live,
-            peers,
-        })
+        Self::new(config, chassis.settings.services.clone())
     }
 
     fn step(&self, tx: &mut Tx<'_>, event: &Event) -> Result<Outcome, Error> {

@@ -106,3 +106,52 @@ fn overloaded(why: &str) -> Problem {
     )
     .with_retry_after(1)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn load() -> Load {
+        let (max_open, max_outbox) = (2, 10);
+        let zero = || AtomicI64::new(0);
+        Load(Arc::new(Counts {
+            max_open,
+            max_outbox,
+            open: zero(),
+            entering: zero(),
+            last_seq: zero(),
+        }))
+    }
+
+    #[test]
+    fn a_place_is_taken_by_the_request_first_and_by_the_order_then() {
+        let load = load();
+        let (first, second) = (load.enter(0).unwrap(), load.enter(0).unwrap());
+        let refused = load.enter(0).err().unwrap();
+        assert_eq!(
+            (refused.status().as_u16(), refused.code()),
+            (503, "OVERLOADED")
+        );
+        // One request fails, the other makes an order.
+        drop(first);
+        load.begun();
+        drop(second);
+        let third = load.enter(0).unwrap();
+        assert!(load.enter(0).is_err());
+        drop(third);
+        load.ended();
+        assert_eq!(load.open(), 0);
+        assert!(load.enter(0).is_ok());
+    }
+
+    #[test]
+    fn new_orders_wait_until_the_outbox_drains() {
+        let load = load();
+        load.set(0, 110);
+        assert!(load.enter(99).is_err());
+        assert!(load.enter(100).is_ok());
+        load.said(111);
+        assert!(load.enter(100).is_err());
+    }
+}

@@ -29,7 +29,7 @@ const BATCH: i64 = 256;
 /// only the repeat can mend.
 const BACKLOG_PATIENCE: Duration = Duration::from_secs(30);
 /// The sweep's lock ends this long after its holder was last heard of.
-const CLAIM: Duration = Duration::from_secs(15);
+const CLAIM: Duration = Duration::from_secs(5);
 /// Open orders first: they hold money, room and stock; an untold buyer holds nothing.
 const FIRST_TO_LAST: [Status; 4] = [
     Status::Cancelling,
@@ -62,7 +62,7 @@ impl Sweep {
     pub async fn run(mut self) -> anyhow::Result<()> {
         self.count().await?;
         let mut claim = Singleton::new(&self.chassis.bus, "sweep", CLAIM);
-        let mut last = Instant::now();
+        let (mut last, mut failing) = (Instant::now(), false);
         loop {
             tokio::select! {
                 () = self.chassis.shutdown.cancelled() => break,
@@ -75,8 +75,13 @@ impl Sweep {
                 Ok(None) => Ok(()),
                 Err(error) => Err(error),
             };
-            if let Err(error) = swept {
-                tracing::warn!(%error, "the sweep could not look after all orders; it tries again");
+            match swept {
+                Err(error) if !failing => {
+                    tracing::warn!(%error, "the sweep cannot look after all orders; it tries again");
+                    failing = true;
+                }
+                Err(_) => {}
+                Ok(()) => failing = false,
             }
         }
         claim.release().await;

@@ -71,3 +71,21 @@ impl Drop for Waiter {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_gives_up_leaves_nothing_behind() {
+        let waiting = Waiting::default();
+        let (one, other) = (OrderId::new(), OrderId::new());
+        let (first, second) = (waiting.register(one), waiting.register(one));
+        let third = waiting.register(other);
+        drop(first);
+        assert_eq!(waiting.lock()[&one].len(), 1);
+        drop((second, third));
+        assert!(waiting.lock().is_empty());
+    }
+}

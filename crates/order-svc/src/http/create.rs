@@ -1,0 +1,144 @@
+//! `POST /orders`, the hot path: one job of the writer, and nothing read that is at hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpRequest, HttpResponse, web};
+use saga_events::{ItemId, OrderId, Quantity, TraceParent, UserId};
+use serde::Deserialize;
+use svc_chassis::http::{Body, Problem, RequestContext};
+use svc_chassis::idempotency::{IdempotencyKey, once};
+use svc_chassis::{Chassis, Error, Tx};
+
+use super::order_view::{OrderView, answer};
+use super::prefer::wait_preference;
+use super::{log_said, look, until_final};
+use crate::OrderSvc;
+use crate::advance::{self, NewPurchase};
+use crate::live::Live;
+use crate::load::Place;
+use crate::store::StoredOrder;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct NewOrder {
+    user_id: UserId,
+    item_id: ItemId,
+    quantity: Quantity,
+}
+
+/// What a request makes.
+enum Made {
+    /// An order.
+    Now(StoredOrder),
+    /// Nothing: the same key made this order before.
+    Before(OrderId),
+}
+
+/// `POST /orders`
+pub(super) async fn create(
+    request: HttpRequest,
+    svc: web::Data<OrderSvc>,
+    chassis: web::Data<Chassis>,
+    body: Body<NewOrder>,
+) -> Result<HttpResponse, Error> {
+    let wait = wait_preference(request.headers());
+    let key = IdempotencyKey::of(&request, &body.value.user_id.to_string(), &body.json)?;
+    // Before the rules that may have changed since: a replay is answered whatever the price and
+    // the load are now.
+    if let Some(key) = &key
+        && let Some(id) = made_before(&chassis, key.clone()).await?
+    {
+        return replay(&svc, &chassis, id, wait).await;
+    }
+    let place = svc.live.load.enter(chassis.published.seq())?;
+    let new = quote(&svc, body.value).await?;
+    // Before the order exists, so that its end cannot slip through.
+    let waiter = wait.map(|_| svc.live.waiting.register(new.order_id));
+    let trace = RequestContext::of(&request).traceparent;
+    let job = begin_once(svc.live.clone(), new, trace, key, place);
+    let begun = match chassis.writer.write(job).await? {
+        Made::Now(stored) => stored,
+        // The same key was committed while this request was on its way.
+        Made::Before(id) => return replay(&svc, &chassis, id, wait).await,
+    };
+    log_said(&begun);
+    let stored = match waiter.zip(wait) {
+        Some((waiter, wait)) => until_final(&chassis, waiter, begun, wait).await?,
+        None => begun,
+    };
+    Ok(created(&stored, wait).json(OrderView::from(&stored)))
+}
+
+/// What a key made before.
+async fn made_before(chassis: &Chassis, key: IdempotencyKey) -> Result<Option<OrderId>, Error> {
+    let made = chassis.readers.read(move |conn| key.look_up(conn)).await?;
+    let id = made.map(|made| made.parse().map_err(|_| made));
+    id.transpose()
+        .map_err(|made| Error::internal(format!("idempotency key made {made:?}")))
+}
+
+/// Freezes the price in a purchase that is about to begin.
+async fn quote(svc: &OrderSvc, order: NewOrder) -> Result<NewPurchase, Problem> {
+    let NewOrder {
+        user_id,
+        item_id,
+        quantity,
+    } = order;
+    let unit_price = svc.live.prices.of(item_id).await?;
+    let total_amount = unit_price.times(quantity).ok_or_else(|| {
+        let message = format!("{quantity} pieces at {unit_price} are more than 2^53-1");
+        Problem::invalid("quantity", message)
+    })?;
+    let order_id = OrderId::new();
+    Ok(NewPurchase {
+        order_id,
+        user_id,
+        item_id,
+        quantity,
+        unit_price,
+        total_amount,
+    })
+}
+
+/// The writer's job. The place is the job's own: it is free again when the job is done, also when
+/// the client has gone meanwhile.
+fn begin_once(
+    live: Arc<Live>,
+    new: NewPurchase,
+    trace: TraceParent,
+    key: Option<IdempotencyKey>,
+    place: Place,
+) -> impl FnMut(&mut Tx<'_>) -> Result<Made, Error> {
+    move |tx| {
+        let _held_meanwhile = &place;
+        let mut begun = None;
+        let (id, _) = once(tx, key.as_ref(), |tx| {
+            begun = Some(advance::begin(tx, &live, new, &trace)?);
+            Ok(new.order_id)
+        })?;
+        Ok(begun.map_or(Made::Before(id), Made::Now))
+    }
+}
+
+/// Answers a repeated request: the same id, and the order as it is now.
+async fn replay(
+    svc: &OrderSvc,
+    chassis: &Chassis,
+    id: OrderId,
+    wait: Option<Duration>,
+) -> Result<HttpResponse, Error> {
+    let stored = look(svc, chassis, id, wait).await?;
+    let mut response = created(&stored, wait);
+    response.insert_header(("Idempotent-Replayed", "true"));
+    Ok(response.json(OrderView::from(&stored)))
+}
+
+fn created(stored: &StoredOrder, wait: Option<Duration>) -> actix_web::HttpResponseBuilder {
+    let location = format!("/orders/{}", stored.order.purchase.order_id);
+    let mut response = answer(StatusCode::CREATED, stored, wait);
+    response.insert_header((LOCATION, location));
+    response
+}
