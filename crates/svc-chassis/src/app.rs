@@ -150,8 +150,9 @@ async fn serve<S: Service>(
         writer: writer.clone(),
         batches,
         published: published.clone(),
+        patience: Duration::from_secs(1),
     };
-    let relay = tokio::spawn(relay.run(Duration::from_secs(2)));
+    let relay = tokio::spawn(relay.run());
     let consumer = EventLoop {
         service: service.clone(),
         bus: bus.clone(),

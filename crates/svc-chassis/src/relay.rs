@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use saga_events::Event;
 use saga_events::bus::{Bus, Entry, PublishError};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio::time::Instant;
 
 use crate::database::Readers;
@@ -42,33 +42,33 @@ pub(crate) struct Relay {
     pub writer: Writer,
     pub batches: mpsc::UnboundedReceiver<Batch>,
     pub published: Published,
+    /// How long after the writer's end Redis is waited for.
+    pub patience: Duration,
 }
 
 impl Relay {
     /// Publishes what an earlier run left, then what comes. Ends when the writer has ended and
-    /// everything is published, or this long after the writer when Redis is away.
-    pub async fn run(mut self, patience: Duration) -> anyhow::Result<()> {
+    /// everything is published, or `patience` later when Redis is away.
+    pub async fn run(mut self) -> anyhow::Result<()> {
         let remembered = self
             .readers
             .read(|conn| Ok(outbox::published(conn)?))
             .await?;
         self.published.0.store(remembered, Ordering::Release);
         let mut saved = (remembered, Instant::now());
-        let mut open = self.catch_up(patience).await?;
-        while open {
-            let Some(batch) = self.batches.recv().await else {
-                break;
-            };
-            open = self.take(batch, patience).await?;
+        self.catch_up().await?;
+        while let Some(batch) = self.batches.recv().await {
+            self.take(batch).await?;
             if saved.0 != self.published.seq() && saved.1.elapsed() >= REMEMBER_EVERY {
                 saved = (self.remember().await, Instant::now());
             }
         }
+        self.catch_up().await?;
         Ok(())
     }
 
-    /// Publishes a batch and what came in meanwhile. `false`: the channel is closed.
-    async fn take(&mut self, mut batch: Batch, patience: Duration) -> Result<bool, Error> {
+    /// Publishes a batch and what came in meanwhile.
+    async fn take(&mut self, mut batch: Batch) -> Result<(), Error> {
         while batch.events.len() < PAGE as usize
             && let Ok(next) = self.batches.try_recv()
         {
@@ -78,14 +78,14 @@ impl Relay {
         let continues = batch.events.is_empty() || batch.first_seq == self.published.seq() + 1;
         if continues {
             match self.publish(&batch.events, &batch.acks).await {
-                Ok(()) => return Ok(true),
+                Ok(()) => return Ok(()),
                 Err(error) => {
                     tracing::warn!(%error, "redis does not take events; they wait in the outbox")
                 }
             }
         }
         self.acknowledge(&batch.acks).await;
-        self.catch_up(patience).await
+        self.catch_up().await
     }
 
     async fn publish(&self, events: &[Event], acks: &[Entry]) -> Result<(), PublishError> {
@@ -96,33 +96,30 @@ impl Relay {
     }
 
     /// Publishes from the outbox until nothing is left there. While Redis is away, what arrives
-    /// through memory is acknowledged and dropped: it is in the outbox. `false`: the channel is
-    /// closed; from then on Redis has this much patience to come back.
-    async fn catch_up(&mut self, patience: Duration) -> Result<bool, Error> {
+    /// through memory is acknowledged and dropped: it is in the outbox. Once the channel is closed
+    /// it does not wait for Redis longer than the patience.
+    async fn catch_up(&mut self) -> Result<(), Error> {
         let mut delay = Duration::from_millis(50);
-        let mut closed: Option<Instant> = None;
+        let mut deadline: Option<Instant> = None;
         loop {
             let mut acks = Vec::new();
-            loop {
-                match self.batches.try_recv() {
-                    Ok(batch) => acks.extend(batch.acks),
-                    Err(mpsc::error::TryRecvError::Empty) => break,
-                    Err(mpsc::error::TryRecvError::Disconnected) => {
-                        closed.get_or_insert_with(Instant::now);
-                        break;
-                    }
-                }
+            let mut dropped = self.batches.try_recv();
+            while let Ok(batch) = dropped {
+                acks.extend(batch.acks);
+                dropped = self.batches.try_recv();
+            }
+            if matches!(dropped, Err(TryRecvError::Disconnected)) {
+                deadline.get_or_insert(Instant::now() + self.patience);
             }
             let from = self.published.seq() + 1;
             let rows = self
                 .readers
                 .read(move |conn| outbox::read_from(conn, from, PAGE))
                 .await?;
-            if rows.is_empty() {
+            let Some(last) = rows.last().map(|(seq, _)| *seq) else {
                 self.acknowledge(&acks).await;
-                return Ok(closed.is_none());
-            }
-            let last = rows.last().map_or(0, |(seq, _)| *seq);
+                return Ok(());
+            };
             let events: Vec<Event> = rows.into_iter().map(|(_, event)| event).collect();
             match self.bus.publish(&events, &acks).await {
                 Ok(()) => {
@@ -132,9 +129,9 @@ impl Relay {
                 }
                 Err(error) => {
                     self.acknowledge(&acks).await;
-                    if closed.is_some_and(|closed| closed.elapsed() >= patience) {
+                    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                         tracing::warn!(%error, "what is not published waits in the outbox for the next start");
-                        return Ok(false);
+                        return Ok(());
                     }
                     tokio::time::sleep(delay).await;
                     delay = (delay * 2).min(Duration::from_secs(1));

@@ -37,10 +37,14 @@ async fn ready(chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
     }
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let names: Vec<&str> = failing.iter().map(|(name, _)| *name).collect();
-    let problem = Problem::new(status, "NOT_READY", format!("not ready: {}", names.join(", ")));
-    let problem = failing
-        .into_iter()
-        .fold(problem, |problem, (name, why)| problem.with_field(name, why));
+    let problem = Problem::new(
+        status,
+        "NOT_READY",
+        format!("not ready: {}", names.join(", ")),
+    );
+    let problem = failing.into_iter().fold(problem, |problem, (name, why)| {
+        problem.with_field(name, why)
+    });
     Err(problem.with_retry_after(1).into())
 }
 
