@@ -1,6 +1,6 @@
 //! Every key and channel of Redis, spelled once.
 
-use crate::{EventType, OrderId, Service};
+use crate::{EventType, OrderId, Phase, Service};
 
 /// The field of a stream's entry that holds the envelope.
 pub(super) const FIELD: &str = "event";
@@ -28,12 +28,11 @@ pub(super) fn lock(name: &str) -> String {
     format!("saga:lock:{name}")
 }
 
-/// Every stream that a service reads, in a fixed order.
+/// Every stream that a service reads, in a fixed order. A read answers in this order, so a request to
+/// cancel comes first: it must not queue behind the work that it is to prevent.
 pub(super) fn subscriptions(service: Service, partitions: u16) -> Vec<String> {
-    let in_partition = |p| {
-        service
-            .consumes()
-            .map(move |event_type| stream(p, event_type))
-    };
+    let mut types: Vec<EventType> = service.consumes().collect();
+    types.sort_by_key(|event_type| event_type.spec().phase != Phase::Request);
+    let in_partition = |p| types.iter().map(move |event_type| stream(p, *event_type));
     (0..partitions.max(1)).flat_map(in_partition).collect()
 }
