@@ -3,6 +3,7 @@
 // In the order in which a payment passes through them.
 mod config;
 mod http;
+mod names;
 pub mod saga;
 mod schema;
 pub mod store;
