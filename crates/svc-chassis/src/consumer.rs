@@ -201,7 +201,7 @@ fn log_applied(event: &Event, outcome: &Outcome, said: &[EventType], at: Timesta
     let outcome = match outcome {
         Outcome::Changed(state) => state,
         Outcome::Repeated => "said again",
-        Outcome::Duplicate => "duplicate",
+        Outcome::Duplicate => "nothing changed",
         Outcome::Impossible(_) => "impossible",
     };
     let said = said
