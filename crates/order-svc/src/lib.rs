@@ -19,6 +19,7 @@ pub mod prices;
 pub mod waiting;
 
 pub mod config;
+mod names;
 
 use std::sync::Arc;
 

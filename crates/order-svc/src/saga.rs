@@ -249,24 +249,6 @@ fn name_of(input: Input<'_>) -> &'static str {
 }
 
 impl Status {
-    /// All states.
-    pub const ALL: [Self; 4] = [
-        Self::Pending,
-        Self::Cancelling,
-        Self::Completed,
-        Self::Cancelled,
-    ];
-
-    /// As it is spelled in the database and in answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Cancelling => "CANCELLING",
-            Self::Completed => "COMPLETED",
-            Self::Cancelled => "CANCELLED",
-        }
-    }
-
     /// The event that an order says when it becomes so, and repeats while it is so.
     pub const fn says(self) -> EventType {
         match self {
@@ -285,17 +267,6 @@ impl Status {
         }
     }
 }
-
-impl std::str::FromStr for Status {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|status| status.as_str() == text);
-        found.ok_or_else(|| format!("unknown status {text:?}"))
-    }
-}
-
-saga_events::stored_by_name! { Status }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

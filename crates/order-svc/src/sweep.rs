@@ -24,7 +24,7 @@ use crate::saga::{Input, Status};
 use crate::store::{self, StoredOrder};
 
 /// Orders that are taken to the writer at once.
-const BATCH: i64 = 256;
+const BATCH: i64 = 1024;
 /// A backlog holds a repeat up for so long at most: its consumer may be stuck on something that
 /// only the repeat can mend.
 const BACKLOG_PATIENCE: Duration = Duration::from_secs(30);
@@ -42,6 +42,7 @@ const FIRST_TO_LAST: [Status; 4] = [
 pub struct Sweep {
     every: Duration,
     allowance: Allowance,
+    counted: bool,
     live: Arc<Live>,
     chassis: Chassis,
 }
@@ -53,29 +54,20 @@ impl Sweep {
         Self {
             every,
             allowance: Allowance::new(config.repeats_per_second),
+            counted: false,
             live,
             chassis,
         }
     }
 
-    /// Runs until shutdown. Errors are those of the moment: the next sweep tries again.
+    /// Runs until shutdown. Errors are those of the moment: the next turn tries again.
     pub async fn run(mut self) -> anyhow::Result<()> {
-        self.count().await?;
         let mut claim = Singleton::new(&self.chassis.bus, "sweep", CLAIM);
         let (mut last, mut failing) = (Instant::now(), false);
-        loop {
-            tokio::select! {
-                () = self.chassis.shutdown.cancelled() => break,
-                () = tokio::time::sleep(self.every) => {}
-            }
+        while !self.chassis.shutdown.is_cancelled() {
             self.allowance.earn(last.elapsed());
             last = Instant::now();
-            let swept = match claim.is_mine(&self.chassis.writer).await {
-                Ok(Some(fence)) => self.sweep(&fence).await,
-                Ok(None) => Ok(()),
-                Err(error) => Err(error),
-            };
-            match swept {
+            match self.turn(&mut claim).await {
                 Err(error) if !failing => {
                     tracing::warn!(%error, "the sweep cannot look after all orders; it tries again");
                     failing = true;
@@ -83,9 +75,24 @@ impl Sweep {
                 Err(_) => {}
                 Ok(()) => failing = false,
             }
+            tokio::select! {
+                () = self.chassis.shutdown.cancelled() => {}
+                () = tokio::time::sleep(self.every) => {}
+            }
         }
         claim.release().await;
         Ok(())
+    }
+
+    async fn turn(&mut self, claim: &mut Singleton) -> Result<(), Error> {
+        if !self.counted {
+            self.count().await?;
+            self.counted = true;
+        }
+        match claim.is_mine(&self.chassis.writer).await? {
+            Some(fence) => self.sweep(&fence).await,
+            None => Ok(()),
+        }
     }
 
     /// Tells the overload rules what the database holds. A job of the writer, so that it is exact
