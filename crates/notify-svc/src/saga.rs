@@ -115,29 +115,7 @@ fn kind_of(message: &Message) -> Option<Kind> {
     }
 }
 
-impl Kind {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Completed, Self::Cancelled];
-
-    /// As it is spelled in the database and in answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "Completed",
-            Self::Cancelled => "Cancelled",
-        }
-    }
-}
-
-impl std::str::FromStr for Kind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        found.ok_or_else(|| format!("unknown kind {text:?}"))
-    }
-}
-
-saga_events::stored_by_name! { Kind }
+saga_events::spelled! { Kind "kind": Completed "Completed", Cancelled "Cancelled" }
 
 #[cfg(test)]
 mod tests;

@@ -57,8 +57,38 @@ as_bigint! {
     Timestamp: micros, |number| Ok(Timestamp::from_micros(number));
 }
 
-/// Stores an enum by its name: a person who opens the file reads words, not numbers. The type
-/// needs `as_str` and `FromStr`, and a derived `AsExpression` and `FromSqlRow` of SQL type `Text`.
+/// How an enum's values are spelled, in the databases and towards callers: gives it `ALL`, `as_str`
+/// and `FromStr`, and stores it by name, so that a person who opens the file reads words. The type
+/// needs a derived `AsExpression` and `FromSqlRow` of SQL type `Text`.
+///
+/// `spelled! { State "state": Reserved "Reserved", Refused "Refused" }`
+#[macro_export]
+macro_rules! spelled {
+    ($name:ident $what:literal: $($variant:ident $text:literal),+) => {
+        impl $name {
+            /// All of them.
+            pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
+
+            /// As it is spelled in the database and in answers.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let found = Self::ALL.into_iter().find(|known| known.as_str() == text);
+                found.ok_or_else(|| format!(concat!("unknown ", $what, " {:?}"), text))
+            }
+        }
+
+        $crate::stored_by_name! { $name }
+    };
+}
+
+/// The storing half of [`spelled!`](crate::spelled), for types that have `as_str` and `FromStr`.
 #[macro_export]
 macro_rules! stored_by_name {
     ($($name:ident)*) => {$(

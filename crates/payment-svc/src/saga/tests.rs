@@ -285,7 +285,7 @@ fn names_are_spelled_as_the_protocol_spells_them() {
     let names: Vec<&str> = State::ALL.iter().map(|state| state.as_str()).collect();
     assert_eq!(names, ["Authorizing", "Processed", "Failed"]);
     for state in State::ALL {
-        assert_eq!(state.as_str().parse(), Ok(*state));
+        assert_eq!(state.as_str().parse(), Ok(state));
     }
     assert!("authorizing".parse::<State>().is_err());
 }

@@ -323,33 +323,7 @@ fn impossible<C>(hold: Option<&Hold>, message: &Message) -> Result<Step<C>, Impo
     ))
 }
 
-impl State {
-    /// All states.
-    pub const ALL: [Self; 4] = [
-        Self::Reserved,
-        Self::Refused,
-        Self::Released,
-        Self::Confirmed,
-    ];
-
-    /// As it is spelled in the database and in answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Reserved => "Reserved",
-            Self::Refused => "Refused",
-            Self::Released => "Released",
-            Self::Confirmed => "Confirmed",
-        }
-    }
+saga_events::spelled! {
+    State "state":
+    Reserved "Reserved", Refused "Refused", Released "Released", Confirmed "Confirmed"
 }
-
-impl std::str::FromStr for State {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|state| state.as_str() == text);
-        found.ok_or_else(|| format!("unknown state {text:?}"))
-    }
-}
-
-saga_events::stored_by_name! { State }
