@@ -51,7 +51,7 @@ impl Load {
             entering,
             last_seq,
         } = &*self.0;
-        if last_seq.load(Ordering::Relaxed) - published > *max_outbox {
+        if last_seq.load(Ordering::Relaxed) - published >= *max_outbox {
             return Err(overloaded(
                 "events are published more slowly than they are made",
             ));
@@ -149,9 +149,9 @@ mod tests {
     fn new_orders_wait_until_the_outbox_drains() {
         let load = load();
         load.set(0, 110);
-        assert!(load.enter(99).is_err());
-        assert!(load.enter(100).is_ok());
-        load.said(111);
         assert!(load.enter(100).is_err());
+        assert!(load.enter(101).is_ok());
+        load.said(111);
+        assert!(load.enter(101).is_err());
     }
 }
