@@ -107,7 +107,9 @@ fn complete(
     let problem = answer.response().extensions().get::<Problem>().cloned();
     let problem = problem.unwrap_or_else(|| of_status(status, http));
     let (path, request_id) = (http.path(), &context.request_id);
-    if status.is_server_error() {
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        tracing::warn!(request.id = %request_id, http.path = %path, error = %problem, "a request was turned away");
+    } else if status.is_server_error() {
         tracing::error!(request.id = %request_id, http.path = %path, error = %problem, "a request failed");
     } else {
         tracing::debug!(request.id = %request_id, http.path = %path, error = %problem, "a request was refused");
