@@ -8,7 +8,7 @@ use crate::{Sale, System};
 /// Where a purchase stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// On the way there, before this service: it is frozen.
+    /// On the way there, before this service: it is killed.
     Before(Service),
     /// payment-svc asks the gateway, which does not answer.
     Authorizing,
@@ -17,12 +17,12 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Makes an order and waits until it stands here. A service that is to be frozen may not be
-    /// needed to make the order: item-svc's price must be known to order-svc.
+    /// Makes an order and waits until it stands here. A service that is away may not be needed to
+    /// make the order: item-svc's price must be known to order-svc.
     pub async fn halt(self, system: &System, sale: Sale) -> OrderId {
         match self {
             Self::Before(service) => {
-                system.freeze(service);
+                system.kill(service);
                 let order = system.order(sale).await;
                 // The service before it has done its part.
                 if service != Service::User {
@@ -58,7 +58,8 @@ impl Stage {
     /// Lets the purchase go on.
     pub async fn resume(self, system: &System) {
         match self {
-            Self::Before(service) | Self::BackBefore(service) => system.thaw(service),
+            Self::Before(service) => system.restart(service).await,
+            Self::BackBefore(service) => system.thaw(service),
             Self::Authorizing => system.set_gateway(json!({"outage": "none"})).await,
         }
     }

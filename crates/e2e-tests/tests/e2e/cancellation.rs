@@ -211,6 +211,7 @@ async fn an_order_that_has_ended_is_not_cancelled_any_more() {
 async fn cancels_at_any_moment_of_running_purchases_have_one_outcome() {
     let system = System::start().await;
     let (user, item) = (system.user(100_000).await, system.item(10, 1_000).await);
+    system.set_capacity(user, 100).await;
     let race = async |index: u64| {
         let order = system.order(Sale::of(user, item)).await;
         // Later and later: some cancels come before the payment, some after it.

@@ -7,6 +7,7 @@ use saga_events::ReasonCode;
 async fn of_100_concurrent_orders_of_one_user_with_money_for_50_exactly_50_complete() {
     let system = System::start().await;
     let (user, item) = (system.user(50 * 30).await, system.item(30, 1_000).await);
+    system.set_capacity(user, 100).await;
 
     let orders = together((0..100).map(|_| system.buy(Sale::of(user, item)))).await;
 

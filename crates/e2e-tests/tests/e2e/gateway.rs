@@ -71,6 +71,7 @@ async fn an_outage_that_ends_by_itself_heals_every_purchase() {
 async fn a_rate_between_0_and_1_approves_some_and_every_book_agrees() {
     let system = System::start().await;
     let (user, item) = (system.user(10_000).await, system.item(10, 100).await);
+    system.set_capacity(user, 100).await;
     let gateway = system.at(Service::Payment);
     let shown = gateway.get("/gateway").await.expect(200).body;
     let expected = json!({

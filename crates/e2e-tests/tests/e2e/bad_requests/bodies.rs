@@ -108,6 +108,9 @@ fn bad_bodies(call: &Call) -> Vec<Bad> {
     let with_unknown = good.replacen('{', "{\"surprise\":1,", 1);
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let deep_field = good.replacen('{', &format!("{{\"surprise\":{deep},"), 1);
+    // What serde would read as the fields in their order.
+    let values: Vec<_> = call.body.as_object().unwrap().values().collect();
+    let array = serde_json::to_string(&values).unwrap();
     let (name, _) = call.body.as_object().unwrap().iter().next().unwrap();
     let twice = good.replacen('{', &format!("{{\"{name}\":{},", call.body[name]), 1);
     let mut bad: Vec<Bad> = [
@@ -126,6 +129,7 @@ fn bad_bodies(call: &Call) -> Vec<Bad> {
         &with_unknown,
         &deep,
         &deep_field,
+        &array,
         &twice,
     ]
     .into_iter()
