@@ -1,12 +1,12 @@
 //! Requests to the catalogue: each is read strictly, handed to the store, and answered.
 
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::{Amount, ItemId, MAX_MONEY, OutOfRange, Units};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use svc_chassis::http::{Body, Page, Query, id_in_path, page_of, resource};
-use svc_chassis::idempotency::{IdempotencyKey, once};
+use svc_chassis::idempotency::{IdempotencyKey, marked, once};
 use svc_chassis::{Chassis, Error, Tx};
 
 use crate::store::{self, Edit, NewItem};
@@ -168,14 +168,6 @@ async fn withdraw(
         .write(move |tx| store::withdraw(tx, id))
         .await?;
     Ok(HttpResponse::Ok().json(item))
-}
-
-/// Marks the answer to a request whose idempotency key was used before.
-fn marked(answer: &mut HttpResponseBuilder, replayed: bool) -> &mut HttpResponseBuilder {
-    if replayed {
-        answer.insert_header(("Idempotent-Replayed", "true"));
-    }
-    answer
 }
 
 impl From<NewItemBody> for NewItem {

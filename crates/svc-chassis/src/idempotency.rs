@@ -1,7 +1,7 @@
 //! Idempotency keys: the same request twice makes one thing. The key's row is committed with what
 //! it made. Source: draft-ietf-httpapi-idempotency-key-header.
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, HttpResponseBuilder};
 use diesel::prelude::*;
 use serde_json::Value;
 
@@ -102,4 +102,12 @@ pub fn once<Id: std::str::FromStr + ToString + Clone>(
     let id = make(tx)?;
     key.remember(tx, &id)?;
     Ok((id, false))
+}
+
+/// Marks the answer to a request whose idempotency key was used before.
+pub fn marked(answer: &mut HttpResponseBuilder, replayed: bool) -> &mut HttpResponseBuilder {
+    if replayed {
+        answer.insert_header(("Idempotent-Replayed", "true"));
+    }
+    answer
 }

@@ -1,12 +1,12 @@
 //! Requests about users and their money: each is read strictly, handed to the store, and answered.
 
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::{Amount, Money, OrderId, UserId};
 use serde::Deserialize;
 use serde_json::json;
 use svc_chassis::http::{Body, Page, Query, id_in_path, page_of, resource};
-use svc_chassis::idempotency::{IdempotencyKey, once};
+use svc_chassis::idempotency::{IdempotencyKey, marked, once};
 use svc_chassis::{Chassis, Error, Tx};
 
 use crate::store::{self, NewUser};
@@ -179,14 +179,6 @@ async fn set_active(
         .write(move |tx| store::set_active(tx, id, active))
         .await?;
     Ok(HttpResponse::Ok().json(user))
-}
-
-/// Marks the answer to a request whose idempotency key was used before.
-fn marked(answer: &mut HttpResponseBuilder, replayed: bool) -> &mut HttpResponseBuilder {
-    if replayed {
-        answer.insert_header(("Idempotent-Replayed", "true"));
-    }
-    answer
 }
 
 impl From<NewUserBody> for NewUser {

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::{ItemId, OrderId, Quantity, TraceParent, UserId};
 use serde::Deserialize;
 use svc_chassis::http::{Body, Problem, RequestContext};
-use svc_chassis::idempotency::{IdempotencyKey, once};
+use svc_chassis::idempotency::{IdempotencyKey, marked, once};
 use svc_chassis::{Chassis, Error, Tx};
 
 use super::order_view::{OrderView, answer};
@@ -131,9 +131,7 @@ async fn replay(
     wait: Option<Duration>,
 ) -> Result<HttpResponse, Error> {
     let stored = look(svc, chassis, id, wait).await?;
-    let mut response = created(&stored, wait);
-    response.insert_header(("Idempotent-Replayed", "true"));
-    Ok(response.json(OrderView::from(&stored)))
+    Ok(marked(&mut created(&stored, wait), true).json(OrderView::from(&stored)))
 }
 
 fn created(stored: &StoredOrder, wait: Option<Duration>) -> actix_web::HttpResponseBuilder {
