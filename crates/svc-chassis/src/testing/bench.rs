@@ -1,5 +1,4 @@
-//! For tests of services: a real database file in a temporary folder and the writer's
-//! transaction, driven by hand.
+//! A real database file in a temporary folder, and the writer's transaction driven by hand.
 
 use diesel::prelude::*;
 use diesel_migrations::EmbeddedMigrations;

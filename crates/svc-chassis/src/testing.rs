@@ -1,0 +1,9 @@
+//! For tests of services: a real database driven by hand, and the proofs that hold for every
+//! participant, whatever its book is. A proof asserts: it panics where it does not hold.
+
+mod bench;
+
+pub mod cells;
+pub mod steps;
+
+pub use bench::Bench;
