@@ -13,4 +13,5 @@ mod purchase;
 mod refusals;
 mod regressions;
 mod seed_paths;
+mod singletons;
 mod standby;
