@@ -1,7 +1,8 @@
 //! Processes that die, a Redis that forgets: every purchase ends, and all books agree.
 
 use e2e_tests::{Builder, Sale, System, together};
-use saga_events::{OrderId, Service};
+use saga_events::bus::stream;
+use saga_events::{LINE, OrderId, Service};
 use serde_json::json;
 
 const PURCHASES: usize = 200;
@@ -218,4 +219,101 @@ async fn a_slow_gateway_slows_nobody_else_down() {
     system.set_gateway(json!({"outage": "none"})).await;
     assert!(system.ended(stuck).await.is_completed());
     system.settled().await;
+}
+
+#[tokio::test]
+async fn an_outbox_that_cannot_drain_refuses_new_orders_until_it_does() {
+    let system = System::with()
+        .set(Service::Order, "SAGA__ORDER__MAX_OUTBOX", 5)
+        .start()
+        .await;
+    let sale = Sale::of(system.user(10_000).await, system.item(10, 1_000).await);
+    system.buy(sale).await;
+    system.settled().await;
+    system.redis().kill();
+    let client = system.at(Service::Order);
+    let mut refused = None;
+    for _ in 0..20 {
+        let answer = client.post("/orders", &sale.body()).await;
+        if answer.status != 201 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused
+        .expect("the queue does not grow without bound")
+        .expect(503);
+    assert!(!refused.header("retry-after").is_empty());
+
+    system.redis().start().await;
+    system.settled().await;
+    assert!(system.buy(sale).await.is_completed());
+    system.settled().await;
+}
+
+#[tokio::test]
+async fn events_cut_unread_from_a_full_stream_are_healed_by_the_repeat() {
+    let builder = System::with().repeating_quickly();
+    let system = builder
+        .set_for_all("SAGA__BUS__MAX_STREAM_ENTRIES", 3)
+        .start()
+        .await;
+    let (user, item) = (system.user(10_000).await, system.item(10, 1_000).await);
+    system.set_capacity(user, 100).await;
+    assert!(system.buy(Sale::of(user, item)).await.is_completed());
+    system.kill(Service::Inventory);
+    let orders = together((0..30).map(|_| system.order(Sale::of(user, item)))).await;
+    let cut = async || {
+        let length: u64 = system.redis().ask("XLEN saga:{0}:payment.reserved").await;
+        if length <= 3 {
+            Ok(())
+        } else {
+            Err(format!("{length} entries"))
+        }
+    };
+    system
+        .until_state(Service::User, orders[29], "Reserved")
+        .await;
+    e2e_tests::eventually("the stream is cut", e2e_tests::PATIENCE, cut).await;
+    assert!(
+        system.log(Service::User).contains("unread events were cut"),
+        "an alarm"
+    );
+
+    system.restart(Service::Inventory).await;
+    for order in orders {
+        assert!(system.ended(order).await.is_completed());
+    }
+    system.settled().await;
+}
+
+#[tokio::test]
+async fn groups_that_are_rewound_or_destroyed_repeat_nothing() {
+    let system = System::with().repeating_quickly().start().await;
+    let (user, item) = (system.user(10_000).await, system.item(10, 1_000).await);
+    let purchases = async {
+        for _ in 0..40 {
+            system.buy(Sale::of(user, item)).await;
+        }
+    };
+    let rewinding = async {
+        for (made, command) in [
+            (5, "SETID"),
+            (15, "DESTROY"),
+            (25, "SETID"),
+            (35, "DESTROY"),
+        ] {
+            until_orders(&system, made).await;
+            for spec in LINE {
+                for group in spec.consumers {
+                    let key = stream(0, spec.event_type);
+                    let from = if command == "SETID" { " 0" } else { "" };
+                    let words = format!("XGROUP {command} {key} {group}{from}");
+                    system.redis().ask::<()>(&words).await;
+                }
+            }
+        }
+    };
+    tokio::join!(purchases, rewinding);
+    assert_eq!(system.settled().await.completed().count(), 40);
 }

@@ -3,7 +3,7 @@
 use std::process::Output;
 use std::time::Instant;
 
-use e2e_tests::{PATIENCE, Sale, System, together};
+use e2e_tests::{PATIENCE, Sale, System, eventually, together};
 use saga_events::Service;
 
 /// Runs a service's binary to its end.
@@ -230,6 +230,43 @@ async fn sigterm_drains_within_ten_seconds_and_ends_with_status_0() {
 }
 
 #[tokio::test]
+async fn sigterm_does_not_wait_as_long_as_a_caller_would() {
+    let system = System::start().await;
+    let sale = Sale::of(system.user(100).await, system.item(10, 10).await);
+    system.buy(sale).await;
+    system.freeze(Service::User);
+    let client = system.at(Service::Order);
+    let request = client
+        .request(reqwest::Method::POST, "/orders")
+        .json(&sale.body());
+    let waiting = client.try_send(request.header("Prefer", "wait=30"));
+    let ending = async {
+        let made = async || {
+            let orders = system
+                .file(Service::Order)
+                .number("SELECT count(*) AS number FROM orders");
+            if orders == 2 {
+                Ok(())
+            } else {
+                Err("not made yet")
+            }
+        };
+        eventually("the order is made", PATIENCE, made).await;
+        let began = Instant::now();
+        assert_eq!(system.terminate(Service::Order).await.code(), Some(0));
+        began.elapsed()
+    };
+    let (answer, took) = tokio::join!(waiting, ending);
+    assert!(took.as_secs() < 10, "it took {took:?}");
+    let answer = answer.expect("the request in hand is answered").expect(201);
+    assert_eq!(answer.field::<String>("status"), "PENDING");
+
+    system.thaw(Service::User);
+    system.restart(Service::Order).await;
+    system.settled().await;
+}
+
+#[tokio::test]
 async fn sigterm_without_redis_drains_too() {
     let system = System::start().await;
     let sale = Sale::of(system.user(100).await, system.item(10, 10).await);
@@ -275,7 +312,7 @@ async fn every_service_logs_one_line_an_event_with_the_same_fields() {
                     Ok(lines)
                 }
             };
-            for line in e2e_tests::eventually("the order is logged", PATIENCE, logged).await {
+            for line in eventually("the order is logged", PATIENCE, logged).await {
                 assert!(line.contains(service.as_str()), "{line}");
                 assert!(line.contains("order.id"), "{line}");
                 if format == "json" {

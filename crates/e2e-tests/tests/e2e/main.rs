@@ -1,6 +1,7 @@
 //! The six real binaries over a private Redis, a system of its own for each test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod auditors;
 mod bad_requests;
 mod cancellation;
 mod contention;
@@ -9,6 +10,7 @@ mod faults;
 mod gateway;
 mod idempotency;
 mod lifecycle;
+mod owners;
 mod purchase;
 mod refusals;
 mod regressions;

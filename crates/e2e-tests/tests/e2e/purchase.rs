@@ -250,3 +250,22 @@ async fn the_request_id_is_taken_over_or_made() {
         );
     }
 }
+
+#[tokio::test]
+async fn purchases_complete_over_four_partitions() {
+    let system = System::with()
+        .set_for_all("SAGA__BUS__PARTITIONS", 4)
+        .start()
+        .await;
+    let (user, item) = (system.user(1_000).await, system.item(10, 100).await);
+    let sales = (0..20).map(|_| system.buy(Sale::of(user, item)));
+    assert!(
+        e2e_tests::together(sales)
+            .await
+            .iter()
+            .all(Order::is_completed)
+    );
+    let streams: Vec<String> = system.redis().ask("KEYS saga:{*}:order.created").await;
+    assert_eq!(streams.len(), 4, "{streams:?}");
+    system.settled().await;
+}
