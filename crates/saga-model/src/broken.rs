@@ -97,7 +97,9 @@ impl FromStr for Shortcut {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().find(|shortcut| shortcut.as_str() == text);
-        found.copied().ok_or_else(|| format!("unknown shortcut {text:?}"))
+        found
+            .copied()
+            .ok_or_else(|| format!("unknown shortcut {text:?}"))
     }
 }
 
@@ -118,7 +120,8 @@ impl Table for Broken {
         if *input == Input::NoNews && self.takes(Shortcut::NoRepeats) {
             return Ok(Done::nothing(row));
         }
-        if *input == Input::HoldIsOld && self.takes(Shortcut::ForgetFinished) && is_given_back(row) {
+        if *input == Input::HoldIsOld && self.takes(Shortcut::ForgetFinished) && is_given_back(row)
+        {
             return Ok(Done::nothing(None));
         }
         let input = self.taken_for(service, row, *input);
@@ -131,14 +134,20 @@ impl Table for Broken {
 
     fn hears(&self, service: Service, event_type: EventType) -> bool {
         Shipped.hears(service, event_type)
-            || self.overhears(service, event_type.spec().publisher, event_type.spec().payload)
+            || self.overhears(
+                service,
+                event_type.spec().publisher,
+                event_type.spec().payload,
+            )
     }
 }
 
 impl Broken {
     /// Takes these shortcuts, all at once.
     pub fn new(without: impl IntoIterator<Item = Shortcut>) -> Self {
-        Self { without: without.into_iter().collect() }
+        Self {
+            without: without.into_iter().collect(),
+        }
     }
 
     fn takes(&self, shortcut: Shortcut) -> bool {
@@ -172,10 +181,15 @@ impl Broken {
                 {
                     return DECLINED;
                 }
-                let EventSpec { publisher, payload, .. } = *message.event_type.spec();
+                let EventSpec {
+                    publisher, payload, ..
+                } = *message.event_type.spec();
                 if self.overhears(service, publisher, payload) {
                     let event_type = neighbours_word(service, &message);
-                    return Input::Message(Message { event_type, ..message });
+                    return Input::Message(Message {
+                        event_type,
+                        ..message
+                    });
                 }
                 input
             }
@@ -216,7 +230,11 @@ impl Broken {
             }
             _ => false,
         };
-        if forgotten { Done { row: None, ..done } } else { done }
+        if forgotten {
+            Done { row: None, ..done }
+        } else {
+            done
+        }
     }
 
     /// What is left of a step of a service that had a row.
@@ -228,7 +246,9 @@ impl Broken {
         luck: Luck,
         mut done: Done,
     ) -> Result<Done, Impossible> {
-        let Input::Message(message) = *input else { return Ok(done) };
+        let Input::Message(message) = *input else {
+            return Ok(done);
+        };
         let changed = done.row.as_ref().map(Row::state) != Some(row.state());
         if changed || luck == Luck::Crash {
             return Ok(done);
@@ -237,14 +257,20 @@ impl Broken {
             done.effect = first_effect(service, row, message, luck);
         }
         if self.takes(Shortcut::IgnoreAttempts) && done.says.is_empty() {
-            let urgent = Input::Message(Message { attempt: u32::MAX, ..message });
+            let urgent = Input::Message(Message {
+                attempt: u32::MAX,
+                ..message
+            });
             done.says = Shipped.step(service, Some(row), &urgent, luck)?.says;
             for said in &mut done.says {
                 said.attempt = message.attempt;
             }
         }
         if self.takes(Shortcut::DropRepeats) && !done.says.is_empty() {
-            return Ok(Done { effect: done.effect, ..Done::nothing(Some(row)) });
+            return Ok(Done {
+                effect: done.effect,
+                ..Done::nothing(Some(row))
+            });
         }
         Ok(done)
     }
@@ -254,9 +280,19 @@ const DECLINED: Input = Input::Gateway(Heard::Answer(Answer::Declined));
 
 /// An undo that nobody sent.
 fn undo(event_type: EventType, reason_code: ReasonCode) -> Input {
-    let reason = Reason { reason_code, failed_step: Service::Payment };
-    let payload = Payload::Failure(Failure { order_id: purchase().order_id, reason });
-    Input::Message(Message { event_type, attempt: 0, payload })
+    let reason = Reason {
+        reason_code,
+        failed_step: Service::Payment,
+    };
+    let payload = Payload::Failure(Failure {
+        order_id: purchase().order_id,
+        reason,
+    });
+    Input::Message(Message {
+        event_type,
+        attempt: 0,
+        payload,
+    })
 }
 
 /// The event of its right neighbour that makes a participant compensate.
@@ -280,10 +316,15 @@ const fn neighbours_word(service: Service, message: &Message) -> EventType {
 
 /// What the message did, or would have done, when it came for the first time.
 fn first_effect(service: Service, row: &Row, message: Message, luck: Luck) -> Ledger {
-    let Row::Hold(hold) = row else { return Ledger::default() };
+    let Row::Hold(hold) = row else {
+        return Ledger::default();
+    };
     let before = match message.payload {
         Payload::Purchase(_) => None,
-        _ => Some(Row::Hold(Hold { state: State::Reserved, ..hold.clone() })),
+        _ => Some(Row::Hold(Hold {
+            state: State::Reserved,
+            ..hold.clone()
+        })),
     };
     let first = Shipped.step(service, before.as_ref(), &Input::Message(message), luck);
     first.map_or_else(|_| Ledger::default(), |done| done.effect)

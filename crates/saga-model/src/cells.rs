@@ -12,7 +12,7 @@ use crate::world::{Desk, Gateway, Input, Luck, gateway_after, happenings, lucks}
 
 /// How much is asked of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rigour {
+pub(crate) enum Rigour {
     /// No harm.
     Harm,
     /// No harm, and every law.
@@ -40,6 +40,9 @@ pub(crate) struct Moves {
     pub(crate) maybe_nothing: bool,
 }
 
+/// Who can be given which message.
+pub(crate) type Mail = Rc<[(Service, u32)]>;
+
 /// The cells that were reached, and the numbers of all that occurred in them.
 pub(crate) struct Cells<'t> {
     table: &'t dyn Table,
@@ -48,7 +51,7 @@ pub(crate) struct Cells<'t> {
     inputs: Interner<Input>,
     buses: Interner<Bits>,
     /// By bus: what can be delivered, to whom.
-    mail: Vec<Option<Rc<[(Service, u32)]>>>,
+    mail: Vec<Option<Mail>>,
     /// By desk: what can happen there without a message.
     happenings: Vec<Option<Rc<[u32]>>>,
     /// By desk, then by input.
@@ -100,7 +103,7 @@ impl<'t> Cells<'t> {
     }
 
     /// What can be delivered: every message that was ever said, any number of times, in any order.
-    pub(crate) fn mail(&mut self, bus: u32) -> Rc<[(Service, u32)]> {
+    pub(crate) fn mail(&mut self, bus: u32) -> Mail {
         let at = bus as usize;
         if self.mail.len() <= at {
             self.mail.resize(at + 1, None);
@@ -109,9 +112,13 @@ impl<'t> Cells<'t> {
             return Rc::clone(mail);
         }
         let messages: Vec<u32> = self.buses.thing(bus).iter().collect();
-        let mail: Rc<[_]> = messages
+        let mail: Mail = messages
             .into_iter()
-            .flat_map(|message| self.hearers(message).into_iter().map(move |who| (who, message)))
+            .flat_map(|message| {
+                self.hearers(message)
+                    .into_iter()
+                    .map(move |who| (who, message))
+            })
             .collect();
         self.mail[at] = Some(Rc::clone(&mail));
         mail
@@ -136,8 +143,10 @@ impl<'t> Cells<'t> {
         }
         let (service, desk) = self.desks.thing(desk);
         let inputs = happenings(*service, desk);
-        let numbers: Rc<[_]> =
-            inputs.into_iter().map(|input| self.inputs.number(input)).collect();
+        let numbers: Rc<[_]> = inputs
+            .into_iter()
+            .map(|input| self.inputs.number(input))
+            .collect();
         self.happenings[at] = Some(Rc::clone(&numbers));
         numbers
     }
@@ -163,24 +172,23 @@ impl<'t> Cells<'t> {
     pub(crate) fn replay(&self, desk: u32, input: u32, luck: Luck) -> Option<(Vec<Message>, Desk)> {
         let (service, before) = self.desks.thing(desk);
         let input = self.input(input);
-        let done = self.table.step(*service, before.row.as_ref(), input, luck).ok()?;
+        let done = self
+            .table
+            .step(*service, before.row.as_ref(), input, luck)
+            .ok()?;
         let after = after(before, input, &done);
         Some((done.says, after))
     }
 
-    /// Every cell that was reached: the desk and the input.
-    pub(crate) fn reached(&self) -> impl Iterator<Item = (Service, &Desk, &Input)> {
-        self.moves.iter().enumerate().flat_map(move |(desk, row)| {
-            row.iter().enumerate().filter_map(move |(input, moves)| {
-                moves.as_ref()?;
-                let (service, desk) = self.desks.thing(u32::try_from(desk).ok()?);
-                Some((*service, desk, self.inputs.thing(u32::try_from(input).ok()?)))
-            })
-        })
+    /// How many cells were reached.
+    pub(crate) fn reached(&self) -> usize {
+        self.moves.iter().flatten().flatten().count()
     }
 
     fn hear(&self, event_type: EventType) -> impl Iterator<Item = Service> {
-        Service::ALL.into_iter().filter(move |service| self.table.hears(*service, event_type))
+        Service::ALL
+            .into_iter()
+            .filter(move |service| self.table.hears(*service, event_type))
     }
 
     fn compute(&mut self, desk: u32, input: u32) -> Moves {
@@ -192,7 +200,12 @@ impl<'t> Cells<'t> {
                 Ok(done) => self.settle(service, &before, &input, *luck, &done),
                 Err(impossible) => {
                     let wrong = Some(format!("{service} meets an {impossible}"));
-                    Move { luck: *luck, desk, says: Rc::from([]), wrong }
+                    Move {
+                        luck: *luck,
+                        desk,
+                        says: Rc::from([]),
+                        wrong,
+                    }
                 }
             };
             let same = |known: &Move| {
@@ -228,11 +241,25 @@ impl<'t> Cells<'t> {
             .filter(|message| self.hear(message.event_type).next().is_some())
             .copied()
             .collect::<Vec<Message>>();
-        let says = says.into_iter().map(|said| self.inputs.number(Input::Message(said))).collect();
-        Move { luck, desk: self.desks.number((service, after)), says, wrong }
+        let says = says
+            .into_iter()
+            .map(|said| self.inputs.number(Input::Message(said)))
+            .collect();
+        Move {
+            luck,
+            desk: self.desks.number((service, after)),
+            says,
+            wrong,
+        }
     }
 
-    fn duplicate(&self, service: Service, input: &Input, luck: Luck, done: &Done) -> Option<String> {
+    fn duplicate(
+        &self,
+        service: Service,
+        input: &Input,
+        luck: Luck,
+        done: &Done,
+    ) -> Option<String> {
         if !matches!(input, Input::Message(_)) {
             return None;
         }
@@ -245,7 +272,10 @@ impl<'t> Cells<'t> {
 }
 
 fn after(before: &Desk, input: &Input, done: &Done) -> Desk {
-    let mut after = Desk { row: done.row.clone(), ..before.clone() };
+    let mut after = Desk {
+        row: done.row.clone(),
+        ..before.clone()
+    };
     after.ledger += done.effect;
     if let Input::Gateway(heard) = input {
         after.gateway = gateway_after(before.gateway, *heard);

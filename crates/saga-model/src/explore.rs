@@ -39,8 +39,8 @@ pub(crate) struct Explored {
     /// What six databases can look like together, each with the shortest way there, the nearest
     /// first.
     pub(crate) places: Vec<(Places, usize)>,
-    /// The first harm, and the configuration in which it is seen (or the one before, and the step).
-    pub(crate) harm: Option<(String, Vec<Event>)>,
+    /// The first thing that is wrong, and a shortest way to it.
+    pub(crate) wrong: Option<(String, Vec<Event>)>,
     seen: Interner<Configuration>,
     /// How each configuration was reached first.
     from: Vec<(usize, Event)>,
@@ -70,7 +70,13 @@ pub(crate) fn beginning(cells: &mut Cells<'_>) -> (Places, u32) {
     let (order, created) = begin(purchase());
     let desks = Service::ALL.map(|service| {
         let row = (service == Service::Order).then(|| Row::Order(order.clone()));
-        cells.number_of_desk(service, Desk { row, ..Desk::default() })
+        cells.number_of_desk(
+            service,
+            Desk {
+                row,
+                ..Desk::default()
+            },
+        )
     });
     (desks, cells.number_of_input(Input::Message(created)))
 }
@@ -78,7 +84,13 @@ pub(crate) fn beginning(cells: &mut Cells<'_>) -> (Places, u32) {
 /// The harm, or under full rigour the broken law, that six desks show.
 pub(crate) fn wrong_with(cells: &Cells<'_>, places: &Places, rigour: Rigour) -> Option<String> {
     let desks = places.map(|number| cells.desk(number));
-    let law = || if rigour == Rigour::Laws { law(&desks) } else { None };
+    let law = || {
+        if rigour == Rigour::Laws {
+            law(&desks)
+        } else {
+            None
+        }
+    };
     harm(&desks).or_else(law)
 }
 
@@ -89,16 +101,26 @@ pub(crate) fn explore(cells: &mut Cells<'_>, rigour: Rigour, repeats: u32) -> Ex
     let silence = cells.silence();
     let bus = cells.bus_with(silence, &[created]);
     let mut known: HashSet<Places> = HashSet::from([desks]);
-    let mut found =
-        Explored { transitions: 0, places: vec![(desks, 0)], harm: None, seen: Interner::new(), from: vec![] };
+    let mut found = Explored {
+        transitions: 0,
+        places: vec![(desks, 0)],
+        wrong: None,
+        seen: Interner::new(),
+        from: vec![],
+    };
     found.seen.number(Configuration { desks, bus });
     let mut next = 0;
     while next < found.seen.len() {
-        let Configuration { desks, bus } = *found.seen.thing(u32::try_from(next).unwrap_or(u32::MAX));
+        let Configuration { desks, bus } =
+            *found.seen.thing(u32::try_from(next).unwrap_or(u32::MAX));
         for (service, input) in inputs(cells, &desks, bus, repeats) {
             for way in &cells.moves(desks[service as usize], input).ways {
                 found.transitions += 1;
-                let event = Event { service, input, luck: way.luck };
+                let event = Event {
+                    service,
+                    input,
+                    luck: way.luck,
+                };
                 let mut desks = desks;
                 desks[service as usize] = way.desk;
                 let bus = cells.bus_with(bus, &way.says);
@@ -117,7 +139,7 @@ pub(crate) fn explore(cells: &mut Cells<'_>, rigour: Rigour, repeats: u32) -> Ex
                 if let Some(wrong) = wrong {
                     let mut path = found.path_to(next);
                     path.push(event);
-                    found.harm = Some((wrong, path));
+                    found.wrong = Some((wrong, path));
                     return found;
                 }
             }
@@ -131,7 +153,8 @@ fn inputs(cells: &mut Cells<'_>, desks: &Places, bus: u32, repeats: u32) -> Vec<
     let mut inputs = vec![];
     for (service, desk) in Service::ALL.into_iter().zip(desks) {
         for input in cells.happenings(*desk).iter() {
-            let over = *cells.input(*input) == Input::NoNews && attempt(cells.desk(*desk)) >= repeats;
+            let over =
+                *cells.input(*input) == Input::NoNews && attempt(cells.desk(*desk)) >= repeats;
             if !over {
                 inputs.push((service, *input));
             }

@@ -12,7 +12,10 @@ pub(crate) struct Interner<T> {
 
 impl<T: Clone + Eq + Hash> Interner<T> {
     pub(crate) fn new() -> Self {
-        Self { numbers: HashMap::new(), things: Vec::new() }
+        Self {
+            numbers: HashMap::new(),
+            things: Vec::new(),
+        }
     }
 
     /// The number of this thing; the first time it is seen it gets the next one.

@@ -17,7 +17,11 @@ pub(crate) fn harm(desks: &Desks<'_>) -> Option<String> {
         .or_else(|| view.captured())
         .or_else(|| view.answered())
         .or_else(|| view.notified())
-        .or_else(|| PARTICIPANTS.into_iter().find_map(|who| effects(who, desks[who as usize])))
+        .or_else(|| {
+            PARTICIPANTS
+                .into_iter()
+                .find_map(|who| effects(who, desks[who as usize]))
+        })
 }
 
 /// A final state that changes, as a sentence.
@@ -93,12 +97,15 @@ impl<'a> View<'a> {
         if !paid {
             return None;
         }
-        self.holds.into_iter().find_map(|(who, hold)| match state(hold) {
-            Some(State::Reserved | State::Confirmed) => None,
-            None | Some(State::Refused | State::Released) => {
-                Some(format!("the buyer is charged, but {who} does not hold {}", thing(who)))
-            }
-        })
+        self.holds
+            .into_iter()
+            .find_map(|(who, hold)| match state(hold) {
+                Some(State::Reserved | State::Confirmed) => None,
+                None | Some(State::Refused | State::Released) => Some(format!(
+                    "the buyer is charged, but {who} does not hold {}",
+                    thing(who)
+                )),
+            })
     }
 
     fn completed(&self) -> Option<String> {
@@ -108,12 +115,15 @@ impl<'a> View<'a> {
         if self.paid() != Some(PaymentState::Processed) {
             return Some("COMPLETED, but nothing is paid".to_owned());
         }
-        self.holds.into_iter().find_map(|(who, hold)| match state(hold) {
-            Some(State::Confirmed) => None,
-            None | Some(State::Reserved | State::Refused | State::Released) => {
-                Some(format!("COMPLETED, but {who} has not captured {}", thing(who)))
-            }
-        })
+        self.holds
+            .into_iter()
+            .find_map(|(who, hold)| match state(hold) {
+                Some(State::Confirmed) => None,
+                None | Some(State::Reserved | State::Refused | State::Released) => Some(format!(
+                    "COMPLETED, but {who} has not captured {}",
+                    thing(who)
+                )),
+            })
     }
 
     fn cancelled(&self) -> Option<String> {
@@ -129,13 +139,15 @@ impl<'a> View<'a> {
                 return Some("CANCELLED, but the gateway is being asked to charge".to_owned());
             }
         }
-        self.holds.into_iter().find_map(|(who, hold)| match state(hold) {
-            None | Some(State::Refused | State::Released) => None,
-            Some(State::Reserved) => Some(format!("CANCELLED, but {who} holds {}", thing(who))),
-            Some(State::Confirmed) => {
-                Some(format!("CANCELLED, but {who} has captured {}", thing(who)))
-            }
-        })
+        self.holds
+            .into_iter()
+            .find_map(|(who, hold)| match state(hold) {
+                None | Some(State::Refused | State::Released) => None,
+                Some(State::Reserved) => Some(format!("CANCELLED, but {who} holds {}", thing(who))),
+                Some(State::Confirmed) => {
+                    Some(format!("CANCELLED, but {who} has captured {}", thing(who)))
+                }
+            })
     }
 
     fn captured(&self) -> Option<String> {
@@ -153,7 +165,9 @@ impl<'a> View<'a> {
         match (self.paid(), self.gateway) {
             (None, Gateway::Idle) | (Some(PaymentState::Authorizing), _) => None,
             (Some(PaymentState::Processed), Gateway::Decided(Answer::Approved)) => None,
-            (Some(PaymentState::Failed), Gateway::Idle | Gateway::Decided(Answer::Declined)) => None,
+            (Some(PaymentState::Failed), Gateway::Idle | Gateway::Decided(Answer::Declined)) => {
+                None
+            }
             (Some(PaymentState::Failed), Gateway::Decided(Answer::Approved)) => {
                 Some("the payment is Failed, but the buyer is charged".to_owned())
             }
@@ -202,6 +216,8 @@ fn effects(service: Service, desk: &Desk) -> Option<String> {
     (!fits).then(|| {
         let state = desk.state();
         let thing = thing(service);
-        format!("{service} is {state}, but of {thing} {held} is held, {kept} captured, {free} moved")
+        format!(
+            "{service} is {state}, but of {thing} {held} is held, {kept} captured, {free} moved"
+        )
     })
 }

@@ -31,11 +31,28 @@ pub(crate) fn step_law(
 ) -> Option<String> {
     let row = before.row.as_ref();
     let keeps = [
-        (done.says.iter().all(|said| is_of_the_contract(service, said)), "breaks its contract"),
-        (says_what_its_state_means(service, row, done), "does not say what its state means"),
-        (copies_the_attempt(input, done), "says it with another attempt than it was asked with"),
-        (done.asks == begins_to_authorize(row, done), "asks the gateway at the wrong moment"),
-        (remembers(row, done), "forgets which attempts it has answered"),
+        (
+            done.says
+                .iter()
+                .all(|said| is_of_the_contract(service, said)),
+            "breaks its contract",
+        ),
+        (
+            says_what_its_state_means(service, row, done),
+            "does not say what its state means",
+        ),
+        (
+            copies_the_attempt(input, done),
+            "says it with another attempt than it was asked with",
+        ),
+        (
+            done.asks == begins_to_authorize(row, done),
+            "asks the gateway at the wrong moment",
+        ),
+        (
+            remembers(row, done),
+            "forgets which attempts it has answered",
+        ),
         (hears_a_cancel(row, input, done), "ignores a cancel"),
     ];
     let broken = keeps.into_iter().find(|(kept, _)| !kept);
@@ -55,7 +72,10 @@ pub(crate) fn duplicate_law(service: Service, done: &Done, again: &Done) -> Opti
 fn nothing_beyond_a_release(view: &View<'_>) -> Option<String> {
     let nothing =
         |hold: Option<&Hold>| matches!(state(hold), None | Some(State::Refused | State::Released));
-    let at = view.holds.iter().position(|(_, hold)| hold.is_some() && nothing(*hold))?;
+    let at = view
+        .holds
+        .iter()
+        .position(|(_, hold)| hold.is_some() && nothing(*hold))?;
     let who = view.holds[at].0;
     if let Some((beyond, _)) = view.holds[at..].iter().find(|(_, hold)| !nothing(*hold)) {
         return Some(format!("{who} holds nothing, but {beyond} does"));
@@ -68,15 +88,23 @@ fn everything_beyond_a_capture(view: &View<'_>) -> Option<String> {
     let captured = |hold: Option<&Hold>| state(hold) == Some(State::Confirmed);
     let at = view.holds.iter().position(|(_, hold)| captured(*hold))?;
     let (beyond, _) = view.holds[at..].iter().find(|(_, hold)| !captured(*hold))?;
-    Some(format!("{} has captured, but {beyond} has not", view.holds[at].0))
+    Some(format!(
+        "{} has captured, but {beyond} has not",
+        view.holds[at].0
+    ))
 }
 
 fn authorizing(view: &View<'_>) -> Option<String> {
     if view.paid() != Some(PaymentState::Authorizing) {
         return None;
     }
-    let (who, _) = view.holds.into_iter().find(|(_, hold)| state(*hold) != Some(State::Reserved))?;
-    Some(format!("the gateway is being asked, but {who} is not Reserved"))
+    let (who, _) = view
+        .holds
+        .into_iter()
+        .find(|(_, hold)| state(*hold) != Some(State::Reserved))?;
+    Some(format!(
+        "the gateway is being asked, but {who} is not Reserved"
+    ))
 }
 
 /// A reason is given once, by who refuses, and passed on unchanged to the order that it ends.
@@ -87,7 +115,12 @@ fn reasons(view: &View<'_>) -> Option<String> {
         .and_then(|order| order.reason);
     let is_requested = |reason: Reason| requested.is_none_or(|requested| requested == reason);
     let mut beyond = None;
-    if let Some(Payment { state: PaymentState::Failed, reason, .. }) = view.payment {
+    if let Some(Payment {
+        state: PaymentState::Failed,
+        reason,
+        ..
+    }) = view.payment
+    {
         let declined = view.gateway == Gateway::Decided(Answer::Declined);
         let fits = reason.is_some_and(|reason| {
             reason.failed_step == Service::Payment
@@ -165,20 +198,29 @@ fn is_of_the_contract(service: Service, message: &Message) -> bool {
 fn says_what_its_state_means(service: Service, before: Option<&Row>, done: &Done) -> bool {
     let says: Vec<EventType> = done.says.iter().map(|said| said.event_type).collect();
     let changes = before.map(Row::state) != done.row.as_ref().map(Row::state);
-    let words = done.row.as_ref().map_or_else(Vec::new, |row| words_of(service, row));
-    let reasons = done.says.iter().all(|said| match (&done.row, said.payload.reason()) {
-        (Some(Row::Order(Order { reason, .. })), Some(said)) => *reason == Some(said),
-        (Some(Row::Hold(Hold { reason, .. })), Some(said)) => *reason == Some(said),
-        (Some(Row::Payment(Payment { reason, .. })), Some(said)) => *reason == Some(said),
-        (_, said) => said.is_none(),
-    });
+    let words = done
+        .row
+        .as_ref()
+        .map_or_else(Vec::new, |row| words_of(service, row));
+    let reasons = done
+        .says
+        .iter()
+        .all(|said| match (&done.row, said.payload.reason()) {
+            (Some(Row::Order(Order { reason, .. })), Some(said)) => *reason == Some(said),
+            (Some(Row::Hold(Hold { reason, .. })), Some(said)) => *reason == Some(said),
+            (Some(Row::Payment(Payment { reason, .. })), Some(said)) => *reason == Some(said),
+            (_, said) => said.is_none(),
+        });
     reasons && (says == words || (says.is_empty() && !changes))
 }
 
 /// What a row has to say, by its state.
 fn words_of(service: Service, row: &Row) -> Vec<EventType> {
     let publishes = |phases: &[Phase]| -> Vec<EventType> {
-        service.publishes().filter(|event| phases.contains(&event.spec().phase)).collect()
+        service
+            .publishes()
+            .filter(|event| phases.contains(&event.spec().phase))
+            .collect()
     };
     match row {
         Row::Order(Order { told: true, .. }) => vec![],
@@ -228,7 +270,13 @@ fn copies_the_attempt(input: &Input, done: &Done) -> bool {
 
 fn begins_to_authorize(before: Option<&Row>, done: &Done) -> bool {
     let authorizes = |row: Option<&Row>| {
-        matches!(row, Some(Row::Payment(Payment { state: PaymentState::Authorizing, .. })))
+        matches!(
+            row,
+            Some(Row::Payment(Payment {
+                state: PaymentState::Authorizing,
+                ..
+            }))
+        )
     };
     authorizes(done.row.as_ref()) && !authorizes(before)
 }

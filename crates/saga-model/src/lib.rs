@@ -1,19 +1,24 @@
-mod broken;
-mod cells;
-mod explore;
-mod intern;
-mod invariants;
-mod laws;
-mod proof;
-mod recovery;
-mod trace;
-mod what_if;
+#![doc = include_str!("../README.md")]
 
+// In the order of the flow: the world and the six tables, their cells, every configuration of them,
+// what must hold there, how a purchase ends, how a path is told; on top the two questions.
 pub mod table;
 pub mod world;
 
+mod cells;
+mod intern;
+
+mod explore;
+mod invariants;
+mod laws;
+mod recovery;
+mod trace;
+
+mod broken;
+mod proof;
+mod what_if;
+
 pub use broken::{Broken, Shortcut};
-pub use cells::Rigour;
-pub use proof::{Flaw, Proof, prove};
+pub use proof::{Flaw, Proof, prove, prove_among_strays};
 pub use trace::{Fate, Step};
 pub use what_if::{Report, Verdict, what_if};

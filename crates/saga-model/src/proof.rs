@@ -3,10 +3,10 @@
 use std::fmt;
 
 use crate::cells::{Cells, Rigour};
-use crate::explore::{beginning, explore};
+use crate::explore::{Explored, beginning, explore};
 use crate::recovery::{Meanwhile, Recovery};
 use crate::table::Table;
-use crate::trace::{Step, tell};
+use crate::trace::{self, Step};
 
 /// What was looked at, and found to be good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +39,7 @@ pub struct Flaw {
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.because)?;
-        for (at, step) in (1..).zip(&self.steps) {
-            writeln!(f, "{at:>3} {step}")?;
-        }
-        Ok(())
+        trace::list(&self.steps, f)
     }
 }
 
@@ -50,38 +47,36 @@ impl fmt::Display for Flaw {
 /// bus is emptied.
 ///
 /// # Errors
-/// The first [`Flaw`] on a shortest way; of recovery, one of those nearest to the beginning.
+/// A [`Flaw`]: of harm and laws a nearest one on a shortest way; of recovery, the way to a nearest
+/// configuration from which the order does not end.
 pub fn prove(table: &dyn Table, repeats: u32) -> Result<Proof, Flaw> {
-    let mut cells = Cells::new(table, Rigour::Laws);
-    let found = explore(&mut cells, Rigour::Laws, repeats);
-    if let Some((because, path)) = found.harm {
-        return Err(Flaw { because, steps: tell(&mut cells, &path, None) });
-    }
-    let reached = cells.reached().count();
+    let (mut cells, found) = explored(table, repeats)?;
+    let reached = cells.reached();
 
     let (desks, created) = beginning(&mut cells);
-    let begun = Recovery::new(&mut cells, Rigour::Laws, Meanwhile::Cancels).deliver(desks, &[created]);
+    let mut recovery = Recovery::new(&mut cells, Rigour::Laws, Meanwhile::Cancels);
+    let begun = recovery.deliver(desks, &[created]);
     if let Some(because) = begun.flaw() {
-        let because = format!("while nothing is lost: {because}");
-        return Err(Flaw { because, steps: vec![] });
+        return Err(Flaw {
+            because: format!("while nothing is lost: {because}"),
+            steps: vec![],
+        });
     }
 
     let mut most = [0; 2];
     for (most, meanwhile) in most.iter_mut().zip([Meanwhile::Calm, Meanwhile::Cancels]) {
         let mut recovery = Recovery::new(&mut cells, Rigour::Laws, meanwhile);
-        let mut flaw = None;
+        let mut stuck = None;
         for (desks, configuration) in &found.places {
             let settled = recovery.repeat(*desks);
             *most = (*most).max(settled.deliveries);
-            flaw = settled.flaw().map(|because| (because, *configuration));
-            if flaw.is_some() {
+            stuck = settled.flaw().map(|because| (because, *configuration));
+            if stuck.is_some() {
                 break;
             }
         }
-        if let Some((because, configuration)) = flaw {
-            let because = format!("after one repeat on an empty bus: {because}");
-            let path = found.path_to(configuration);
-            return Err(Flaw { because, steps: tell(&mut cells, &path, Some(path.len())) });
+        if let Some((because, configuration)) = stuck {
+            return Err(unrecovered(&mut cells, &found, &because, configuration));
         }
     }
     Ok(Proof {
@@ -93,4 +88,50 @@ pub fn prove(table: &dyn Table, repeats: u32) -> Result<Proof, Flaw> {
         deliveries_after_a_loss: most[0],
         deliveries_after_a_loss_and_a_cancel: most[1],
     })
+}
+
+/// Checks that one repeat ends every order even if nothing was lost: while it travels, all that was
+/// said before may still come, late, in any order, any number of times. Answers with the most
+/// deliveries that this takes, those of stray messages included.
+///
+/// # Errors
+/// A [`Flaw`], as [`prove`].
+pub fn prove_among_strays(table: &dyn Table, repeats: u32) -> Result<usize, Flaw> {
+    let (mut cells, found) = explored(table, repeats)?;
+    let mut recovery = Recovery::new(&mut cells, Rigour::Laws, Meanwhile::Calm);
+    let mut most = 0;
+    for (configuration, (desks, bus)) in found.configurations().enumerate() {
+        let settled = recovery.repeat_among_strays(desks, bus);
+        most = most.max(settled.deliveries);
+        if let Some(because) = settled.flaw() {
+            return Err(unrecovered(&mut cells, &found, &because, configuration));
+        }
+    }
+    Ok(most)
+}
+
+fn explored(table: &dyn Table, repeats: u32) -> Result<(Cells<'_>, Explored), Flaw> {
+    let mut cells = Cells::new(table, Rigour::Laws);
+    let mut found = explore(&mut cells, Rigour::Laws, repeats);
+    match found.wrong.take() {
+        None => Ok((cells, found)),
+        Some((because, path)) => Err(Flaw {
+            because,
+            steps: trace::tell(&mut cells, &path, None),
+        }),
+    }
+}
+
+fn unrecovered(
+    cells: &mut Cells<'_>,
+    found: &Explored,
+    because: &str,
+    configuration: usize,
+) -> Flaw {
+    let path = found.path_to(configuration);
+    let steps = trace::tell(cells, &path, Some(path.len()));
+    Flaw {
+        because: format!("after one repeat on an empty bus: {because}"),
+        steps,
+    }
 }

@@ -37,7 +37,9 @@ impl Settled {
     /// What keeps this from being an end on every way.
     pub(crate) fn flaw(&self) -> Option<String> {
         let open = || "all is delivered, and the order has not ended".to_owned();
-        self.wrong.clone().or_else(|| (!self.open.is_empty()).then(open))
+        self.wrong
+            .clone()
+            .or_else(|| (!self.open.is_empty()).then(open))
     }
 }
 
@@ -48,6 +50,14 @@ struct Node {
     desks: Places,
     queue: Vec<(Service, u32)>,
     strays: u32,
+}
+
+/// What comes of an order that repeats do not end.
+pub(crate) enum Plight {
+    /// Harm.
+    Harm(String),
+    /// It hangs for ever.
+    Stuck(String),
 }
 
 /// One step from a node to another.
@@ -75,7 +85,12 @@ pub(crate) struct Recovery<'c, 't> {
 
 impl<'c, 't> Recovery<'c, 't> {
     pub(crate) fn new(cells: &'c mut Cells<'t>, rigour: Rigour, meanwhile: Meanwhile) -> Self {
-        Self { cells, rigour, meanwhile, known: HashMap::new() }
+        Self {
+            cells,
+            rigour,
+            meanwhile,
+            known: HashMap::new(),
+        }
     }
 
     /// A purchase from its beginning, on a bus that loses nothing.
@@ -103,28 +118,31 @@ impl<'c, 't> Recovery<'c, 't> {
         self.ends_within(desks, PATIENCE)
     }
 
-    /// Adds a shortest way on which repeats leave an order stuck, up to the repeat that changes
-    /// nothing any more, and says where that is.
-    pub(crate) fn go_nowhere(&mut self, from: Places, path: &mut Vec<Event>) -> Places {
+    /// Adds a shortest way on which repeats do not end an order, up to the repeat that changes
+    /// nothing any more, and says what comes of it.
+    pub(crate) fn go_nowhere(&mut self, from: Places, path: &mut Vec<Event>) -> Plight {
         let mut at = from;
         for patience in (0..PATIENCE).rev() {
-            let then = self.repeat_and_go_nowhere(at, patience, path);
+            let (then, wrong) = self.repeat_and_go_nowhere(at, patience, path);
+            if let Some(wrong) = wrong {
+                return Plight::Harm(wrong);
+            }
             if self.states(&then) == self.states(&at) {
-                return then;
+                break;
             }
             at = then;
         }
-        at
+        Plight::Stuck(self.what_hangs(&at))
     }
 
-    /// What hangs, in a sentence.
-    pub(crate) fn plight(&self, desks: Places) -> String {
+    fn what_hangs(&self, desks: &Places) -> String {
         let desk = self.cells.desk(desks[Service::Order as usize]);
+        let state = desk.state();
         match &desk.row {
             Some(Row::Order(order)) if order.status.is_final() => {
-                format!("{}, but the buyer is never told", desk.state())
+                format!("{state}, but the buyer is never told")
             }
-            _ => format!("{} for ever: a message was lost, and no repeat makes it good", desk.state()),
+            _ => format!("{state} for ever: a message was lost, and no repeat makes it good"),
         }
     }
 
@@ -141,18 +159,23 @@ impl<'c, 't> Recovery<'c, 't> {
         }
         let settled = self.repeat(desks);
         settled.wrong.is_none()
-            && settled.open.iter().all(|open| self.ends_within(*open, patience - 1))
+            && settled
+                .open
+                .iter()
+                .all(|open| self.ends_within(*open, patience - 1))
     }
 
     fn settle(&mut self, node: Node, depth: usize) -> Rc<Settled> {
         if let Some(settled) = self.known.get(&node) {
             return Rc::clone(settled);
         }
-        let mut settled = Settled::default();
-        settled.wrong = wrong_with(self.cells, &node.desks, self.rigour);
-        if depth > ENDLESS {
-            settled.wrong = Some("the services answer each other for ever".to_owned());
-        }
+        let endless =
+            || (depth > ENDLESS).then(|| "the services answer each other for ever".to_owned());
+        let wrong = wrong_with(self.cells, &node.desks, self.rigour).or_else(endless);
+        let mut settled = Settled {
+            wrong,
+            ..Settled::default()
+        };
         if settled.wrong.is_none() {
             let ways = self.ways(&node);
             if self.is_open_and_quiet(&node, &ways) {
@@ -161,7 +184,10 @@ impl<'c, 't> Recovery<'c, 't> {
             for way in ways {
                 let then = match way.wrong {
                     None => self.settle(way.then, depth + 1),
-                    wrong => Rc::new(Settled { wrong, ..Settled::default() }),
+                    wrong => Rc::new(Settled {
+                        wrong,
+                        ..Settled::default()
+                    }),
                 };
                 let deliveries = then.deliveries + usize::from(self.is_delivery(&way.event));
                 settled.deliveries = settled.deliveries.max(deliveries);
@@ -176,31 +202,39 @@ impl<'c, 't> Recovery<'c, 't> {
         settled
     }
 
-    /// One repeat and a shortest way from it to an order that `patience` more do not end.
+    /// One repeat and a shortest way from it to harm, or to an order that `patience` more do not end.
     fn repeat_and_go_nowhere(
         &mut self,
         from: Places,
         patience: usize,
         path: &mut Vec<Event>,
-    ) -> Places {
+    ) -> (Places, Option<String>) {
         path.push(self.no_news());
         let first = self.repeated(from);
         let mut seen = HashSet::from([first.clone()]);
-        let mut waiting = VecDeque::from([(first, vec![])]);
-        while let Some((node, steps)) = waiting.pop_front() {
-            let ways = self.ways(&node);
-            if self.is_open_and_quiet(&node, &ways) && !self.ends_within(node.desks, patience) {
+        let mut waiting = VecDeque::from([(first, vec![], None)]);
+        while let Some((node, steps, wrong)) = waiting.pop_front() {
+            let wrong: Option<String> = wrong;
+            let wrong = wrong.or_else(|| wrong_with(self.cells, &node.desks, self.rigour));
+            let ways = if wrong.is_some() {
+                vec![]
+            } else {
+                self.ways(&node)
+            };
+            let open =
+                self.is_open_and_quiet(&node, &ways) && !self.ends_within(node.desks, patience);
+            if wrong.is_some() || open {
                 path.extend(steps);
-                return node.desks;
+                return (node.desks, wrong);
             }
             for way in ways {
                 if seen.insert(way.then.clone()) {
                     let steps = steps.iter().copied().chain([way.event]).collect();
-                    waiting.push_back((way.then, steps));
+                    waiting.push_back((way.then, steps, way.wrong));
                 }
             }
         }
-        from
+        (from, None)
     }
 
     fn is_open_and_quiet(&self, node: &Node, ways: &[Way]) -> bool {
@@ -220,12 +254,20 @@ impl<'c, 't> Recovery<'c, 't> {
 
     fn no_news(&mut self) -> Event {
         let input = self.cells.number_of_input(Input::NoNews);
-        Event { service: Service::Order, input, luck: Luck::Plenty }
+        Event {
+            service: Service::Order,
+            input,
+            luck: Luck::Plenty,
+        }
     }
 
     fn node(&mut self, desks: Places, says: &[u32]) -> Node {
         let strays = self.cells.silence();
-        Node { desks, queue: self.queue_with(&[], says), strays }
+        Node {
+            desks,
+            queue: self.queue_with(&[], says),
+            strays,
+        }
     }
 
     fn repeated(&mut self, mut desks: Places) -> Node {
@@ -243,7 +285,12 @@ impl<'c, 't> Recovery<'c, 't> {
     fn queue_with(&self, queue: &[(Service, u32)], says: &[u32]) -> Vec<(Service, u32)> {
         let mut queue = queue.to_vec();
         for message in says {
-            queue.extend(self.cells.hearers(*message).into_iter().map(|who| (who, *message)));
+            queue.extend(
+                self.cells
+                    .hearers(*message)
+                    .into_iter()
+                    .map(|who| (who, *message)),
+            );
         }
         queue.sort_unstable();
         queue
@@ -258,9 +305,22 @@ impl<'c, 't> Recovery<'c, 't> {
             let mut rest = node.clone();
             let (service, input) = rest.queue.remove(at);
             self.go(&mut ways, &rest, service, input, true);
-            if self.cells.moves(node.desks[service as usize], input).maybe_nothing {
-                let event = Event { service, input, luck: Luck::Plenty };
-                ways.push(Way { event, then: rest, due: true, wrong: None });
+            if self
+                .cells
+                .moves(node.desks[service as usize], input)
+                .maybe_nothing
+            {
+                let event = Event {
+                    service,
+                    input,
+                    luck: Luck::Plenty,
+                };
+                ways.push(Way {
+                    event,
+                    then: rest,
+                    due: true,
+                    wrong: None,
+                });
             }
         }
         for (service, desk) in Service::ALL.into_iter().zip(node.desks) {
@@ -294,8 +354,17 @@ impl<'c, 't> Recovery<'c, 't> {
             let mut then = node.clone();
             then.desks[at] = to.desk;
             then.queue = self.queue_with(&node.queue, &to.says);
-            let event = Event { service, input, luck: to.luck };
-            ways.push(Way { event, then, due, wrong: to.wrong.clone() });
+            let event = Event {
+                service,
+                input,
+                luck: to.luck,
+            };
+            ways.push(Way {
+                event,
+                then,
+                due,
+                wrong: to.wrong.clone(),
+            });
         }
     }
 }

@@ -28,7 +28,12 @@ pub struct Done {
 impl Done {
     /// Nothing happens.
     pub fn nothing(row: Option<&Row>) -> Self {
-        Self { row: row.cloned(), says: vec![], effect: Ledger::default(), asks: false }
+        Self {
+            row: row.cloned(),
+            says: vec![],
+            effect: Ledger::default(),
+            asks: false,
+        }
     }
 }
 
@@ -92,7 +97,12 @@ fn order_step(row: Option<&Row>, input: &Input) -> Result<Done, Impossible> {
     };
     let order::Step { order, says } = order::step(before, input)?;
     let row = order.map(Row::Order).or_else(|| row.cloned());
-    Ok(Done { row, says: says.into_iter().collect(), effect: Ledger::default(), asks: false })
+    Ok(Done {
+        row,
+        says: says.into_iter().collect(),
+        effect: Ledger::default(),
+        asks: false,
+    })
 }
 
 fn hold_step<P>(
@@ -107,11 +117,18 @@ where
         Some(Row::Hold(hold)) => Some(hold),
         _ => None,
     };
-    let Input::Message(message) = input else { return Ok(Done::nothing(row)) };
+    let Input::Message(message) = input else {
+        return Ok(Done::nothing(row));
+    };
     let participant::Step { hold, change, says } = participant::step::<P>(before, message, book)?;
     let row = hold.map(Row::Hold).or_else(|| row.cloned());
     let effect = change.map_or_else(Ledger::default, Into::into);
-    Ok(Done { row, says, effect, asks: false })
+    Ok(Done {
+        row,
+        says,
+        effect,
+        asks: false,
+    })
 }
 
 fn payment_step(row: Option<&Row>, input: &Input) -> Result<Done, Impossible> {
@@ -128,9 +145,18 @@ fn payment_step(row: Option<&Row>, input: &Input) -> Result<Done, Impossible> {
         | Input::NoNews
         | Input::HoldIsOld => return Ok(Done::nothing(row)),
     };
-    let payment::Step { payment, says, ask_gateway } = payment::step(before, input)?;
+    let payment::Step {
+        payment,
+        says,
+        ask_gateway,
+    } = payment::step(before, input)?;
     let row = payment.map(Row::Payment).or_else(|| row.cloned());
-    Ok(Done { row, says, effect: Ledger::default(), asks: ask_gateway })
+    Ok(Done {
+        row,
+        says,
+        effect: Ledger::default(),
+        asks: ask_gateway,
+    })
 }
 
 fn notify_step(row: Option<&Row>, input: &Input) -> Result<Done, Impossible> {
@@ -138,29 +164,63 @@ fn notify_step(row: Option<&Row>, input: &Input) -> Result<Done, Impossible> {
         Some(Row::Notification(notification)) => Some(notification),
         _ => None,
     };
-    let Input::Message(message) = input else { return Ok(Done::nothing(row)) };
+    let Input::Message(message) = input else {
+        return Ok(Done::nothing(row));
+    };
     let notify_svc::saga::Step { notification, says } = notify_svc::saga::step(before, message)?;
     let row = notification.map(Row::Notification).or_else(|| row.cloned());
-    Ok(Done { row, says, effect: Ledger::default(), asks: false })
+    Ok(Done {
+        row,
+        says,
+        effect: Ledger::default(),
+        asks: false,
+    })
 }
 
 fn account(luck: Luck) -> Option<Account> {
     let Purchase { total_amount, .. } = crate::world::purchase();
-    let rich = Account { active: true, available: total_amount.get(), held: 0, captured: 0 };
+    let rich = Account {
+        active: true,
+        available: total_amount.get(),
+        held: 0,
+        captured: 0,
+    };
     match luck {
         Luck::Short(ReasonCode::UserNotFound) => None,
-        Luck::Short(ReasonCode::UserInactive) => Some(Account { active: false, ..rich }),
-        Luck::Short(_) => Some(Account { available: rich.available - 1, ..rich }),
+        Luck::Short(ReasonCode::UserInactive) => Some(Account {
+            active: false,
+            ..rich
+        }),
+        Luck::Short(_) => Some(Account {
+            available: rich.available - 1,
+            ..rich
+        }),
         Luck::Plenty | Luck::Owned | Luck::Crash => Some(rich),
     }
 }
 
 fn shelf(row: Option<&Row>, luck: Luck) -> Shelf {
-    let empty = Shelf { capacity: 1, used: 0, held: 0, owned: 0 };
-    let owned = Shelf { used: 1, owned: 1, ..empty };
+    let empty = Shelf {
+        capacity: 1,
+        used: 0,
+        held: 0,
+        owned: 0,
+    };
+    let owned = Shelf {
+        used: 1,
+        owned: 1,
+        ..empty
+    };
     match (row, luck) {
         // It was reserved without a slot, so there was a stack; a stack is never taken away.
-        (Some(Row::Hold(Hold { state: State::Reserved, held: 0, .. })), _) => owned,
+        (
+            Some(Row::Hold(Hold {
+                state: State::Reserved,
+                held: 0,
+                ..
+            })),
+            _,
+        ) => owned,
         (_, Luck::Owned) => owned,
         (_, Luck::Short(_)) => Shelf { used: 1, ..empty },
         (_, Luck::Plenty | Luck::Crash) => empty,
@@ -168,32 +228,63 @@ fn shelf(row: Option<&Row>, luck: Luck) -> Shelf {
 }
 
 fn item(luck: Luck) -> Option<Item> {
-    let Purchase { quantity, unit_price, .. } = crate::world::purchase();
+    let Purchase {
+        quantity,
+        unit_price,
+        ..
+    } = crate::world::purchase();
     let available = quantity.get();
-    let plenty = Item { price: unit_price, available, held: 0, sold: 0, withdrawn: false };
+    let plenty = Item {
+        price: unit_price,
+        available,
+        held: 0,
+        sold: 0,
+        withdrawn: false,
+    };
     match luck {
         Luck::Short(ReasonCode::ItemNotFound) => None,
-        Luck::Short(ReasonCode::ItemWithdrawn) => Some(Item { withdrawn: true, ..plenty }),
-        Luck::Short(ReasonCode::PriceChanged) => Some(Item { price: Amount::MAX, ..plenty }),
-        Luck::Short(_) => Some(Item { available: available - 1, ..plenty }),
+        Luck::Short(ReasonCode::ItemWithdrawn) => Some(Item {
+            withdrawn: true,
+            ..plenty
+        }),
+        Luck::Short(ReasonCode::PriceChanged) => Some(Item {
+            price: Amount::MAX,
+            ..plenty
+        }),
+        Luck::Short(_) => Some(Item {
+            available: available - 1,
+            ..plenty
+        }),
         Luck::Plenty | Luck::Owned | Luck::Crash => Some(plenty),
     }
 }
 
 impl From<user_svc::saga::Change> for Ledger {
     fn from(change: user_svc::saga::Change) -> Self {
-        Self { free: change.available, held: change.held, kept: change.captured }
+        Self {
+            free: change.available,
+            held: change.held,
+            kept: change.captured,
+        }
     }
 }
 
 impl From<inventory_svc::saga::Change> for Ledger {
     fn from(change: inventory_svc::saga::Change) -> Self {
-        Self { free: -change.used - change.held, held: change.held, kept: change.owned }
+        Self {
+            free: -change.used - change.held,
+            held: change.held,
+            kept: change.owned,
+        }
     }
 }
 
 impl From<item_svc::saga::Change> for Ledger {
     fn from(change: item_svc::saga::Change) -> Self {
-        Self { free: change.available, held: change.held, kept: change.sold }
+        Self {
+            free: change.available,
+            held: change.held,
+            kept: change.sold,
+        }
     }
 }

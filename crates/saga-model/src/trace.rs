@@ -45,7 +45,14 @@ pub enum Fate {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { by, input, from, to, output, fate } = self;
+        let Self {
+            by,
+            input,
+            from,
+            to,
+            output,
+            fate,
+        } = self;
         write!(f, "{by:<13} {input}")?;
         match fate {
             Some(Fate::Lost) => return write!(f, " is lost"),
@@ -61,6 +68,13 @@ impl fmt::Display for Step {
     }
 }
 
+/// Lists the steps, a numbered line each.
+pub(crate) fn list(steps: &[Step], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    (1..)
+        .zip(steps)
+        .try_for_each(|(at, step): (usize, _)| writeln!(f, "{at:>3} {step}"))
+}
+
 /// Tells a path from the beginning on. After the first `losing` steps (if given) the bus loses
 /// everything that was not delivered by then.
 pub(crate) fn tell(cells: &mut Cells<'_>, path: &[Event], losing: Option<usize>) -> Vec<Step> {
@@ -70,16 +84,28 @@ pub(crate) fn tell(cells: &mut Cells<'_>, path: &[Event], losing: Option<usize>)
     let mut said = vec![created];
     let mut latest = None;
     let mut heard: HashSet<(Service, u32)> = HashSet::new();
-    for (at, event) in path.iter().enumerate() {
+    for (at, event) in path.iter().map(Some).chain([None]).enumerate() {
         if losing == Some(at) {
             lose(cells, &desks, &said, &heard, &mut steps);
         }
-        let Event { service, input, luck } = *event;
+        let Some(event) = event else { break };
+        let Event {
+            service,
+            input,
+            luck,
+        } = *event;
         let desk = desks[service as usize];
         let from = cells.desk(desk).state();
         let Some((says, after)) = cells.replay(desk, input, luck) else {
             let (by, input) = (service, name_of(cells.input(input)));
-            steps.push(Step { by, input, from, to: from, output: vec![], fate: None });
+            steps.push(Step {
+                by,
+                input,
+                from,
+                to: from,
+                output: vec![],
+                fate: None,
+            });
             continue;
         };
         let place = said.iter().position(|known| *known == input);
@@ -122,7 +148,14 @@ fn lose(
             if !heard.contains(&(by, *message)) {
                 let from = cells.desk(desks[by as usize]).state();
                 let (input, fate) = (name_of(cells.input(*message)), Some(Fate::Lost));
-                steps.push(Step { by, input, from, to: from, output: vec![], fate });
+                steps.push(Step {
+                    by,
+                    input,
+                    from,
+                    to: from,
+                    output: vec![],
+                    fate,
+                });
             }
         }
     }
@@ -130,8 +163,16 @@ fn lose(
 
 fn name_of(input: &Input) -> String {
     match input {
-        Input::Message(Message { event_type, attempt: 0, .. }) => event_type.to_string(),
-        Input::Message(Message { event_type, attempt, .. }) => {
+        Input::Message(Message {
+            event_type,
+            attempt: 0,
+            ..
+        }) => event_type.to_string(),
+        Input::Message(Message {
+            event_type,
+            attempt,
+            ..
+        }) => {
             format!("{event_type} (repeat {attempt})")
         }
         Input::Cancel(ReasonCode::DeadlineExceeded) => "the deadline passes".to_owned(),

@@ -1,12 +1,14 @@
 //! What if a safeguard were missing? A verdict, and a shortest way to it.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::broken::{Broken, Shortcut};
 use crate::cells::{Cells, Rigour};
 use crate::explore::{Event, Explored, explore};
-use crate::recovery::{Meanwhile, Recovery};
-use crate::trace::{Step, tell};
+use crate::recovery::{Meanwhile, Plight, Recovery};
+use crate::trace::{self, Step};
 
 /// What a what-if says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,6 +36,34 @@ pub enum Verdict {
     Stuck,
 }
 
+impl Verdict {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Unsafe => "unsafe",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            states,
+            verdict,
+            because,
+            steps,
+        } = self;
+        write!(f, "{}", verdict.as_str())?;
+        if !steps.is_empty() {
+            write!(f, " in {} steps", steps.len())?;
+        }
+        writeln!(f, ", {states} states: {because}")?;
+        trace::list(steps, f)
+    }
+}
+
 /// How often order-svc finds no news before the bus is emptied. Every known shortcut shows what it
 /// is at one, which is answered in milliseconds.
 const REPEATS: u32 = 1;
@@ -44,48 +74,84 @@ pub fn what_if(without: &[Shortcut]) -> Report {
     let mut cells = Cells::new(&table, Rigour::Harm);
     let found = explore(&mut cells, Rigour::Harm, REPEATS);
     let states = found.configurations().count();
-    if let Some((because, path)) = &found.harm {
-        let steps = tell(&mut cells, path, None);
-        return Report { states, verdict: Verdict::Unsafe, because: because.clone(), steps };
+    if let Some((because, path)) = &found.wrong {
+        let steps = trace::tell(&mut cells, path, None);
+        return Report {
+            states,
+            verdict: Verdict::Unsafe,
+            because: because.clone(),
+            steps,
+        };
     }
-    if let Some((because, path, losing)) = shortest_way_to_nowhere(&mut cells, &found) {
-        let steps = tell(&mut cells, &path, Some(losing));
-        return Report { states, verdict: Verdict::Stuck, because, steps };
+    if let Some(nowhere) = shortest_way_to_nowhere(&mut cells, &found) {
+        let (verdict, because) = match nowhere.plight {
+            Plight::Harm(because) => (Verdict::Unsafe, because),
+            Plight::Stuck(because) => (Verdict::Stuck, because),
+        };
+        let steps = trace::tell(&mut cells, &nowhere.path, Some(nowhere.losing));
+        return Report {
+            states,
+            verdict,
+            because,
+            steps,
+        };
     }
-    Report { states, verdict: Verdict::Safe, because: harmless(without), steps: vec![] }
+    Report {
+        states,
+        verdict: Verdict::Safe,
+        because: harmless(without),
+        steps: vec![],
+    }
 }
 
-/// Why an order is stuck, the way there, and after how many steps of it the bus is emptied.
-fn shortest_way_to_nowhere(
-    cells: &mut Cells<'_>,
-    found: &Explored,
-) -> Option<(String, Vec<Event>, usize)> {
+struct Nowhere {
+    plight: Plight,
+    path: Vec<Event>,
+    /// After how many steps of the path the bus is emptied.
+    losing: usize,
+}
+
+fn shortest_way_to_nowhere(cells: &mut Cells<'_>, found: &Explored) -> Option<Nowhere> {
     let mut recovery = Recovery::new(cells, Rigour::Harm, Meanwhile::Calm);
-    let mut shortest: Option<(String, Vec<Event>, usize)> = None;
+    let mut shortest: Option<Nowhere> = None;
     for (desks, configuration) in &found.places {
         if recovery.ends(*desks) {
             continue;
         }
         let mut path = found.path_to(*configuration);
         let losing = path.len();
-        if shortest.as_ref().is_some_and(|(_, known, _)| known.len() <= losing) {
+        if shortest
+            .as_ref()
+            .is_some_and(|known| known.path.len() <= losing)
+        {
             break;
         }
-        let end = recovery.go_nowhere(*desks, &mut path);
-        if shortest.as_ref().is_none_or(|(_, known, _)| path.len() < known.len()) {
-            shortest = Some((recovery.plight(end), path, losing));
+        let plight = recovery.go_nowhere(*desks, &mut path);
+        if shortest
+            .as_ref()
+            .is_none_or(|known| path.len() < known.path.len())
+        {
+            shortest = Some(Nowhere {
+                plight,
+                path,
+                losing,
+            });
         }
     }
     shortest
 }
 
 fn harmless(without: &[Shortcut]) -> String {
-    let reasons: Vec<_> =
-        without.iter().filter_map(|shortcut| shortcut.harmless_because()).collect();
-    if reasons.is_empty() {
-        return "In no configuration is there any harm, and from every one, with an empty bus, one \
-                repeat ends the order."
+    let mut because =
+        "No configuration shows harm, and from each, with an empty bus, a repeat ends \
+                       the order."
             .to_owned();
+    for reason in without
+        .iter()
+        .filter_map(|shortcut| shortcut.harmless_because())
+    {
+        because.push(' ');
+        because.push_str(reason);
     }
-    reasons.join(" ")
+    because
 }

@@ -3,9 +3,9 @@
 
 use std::ops::AddAssign;
 
+use notify_svc::saga::Notification;
 use order_svc::saga::Order;
 use payment_svc::saga::{Answer, Payment, State as PaymentState};
-use notify_svc::saga::Notification;
 use saga_events::{
     Amount, ItemId, Message, OrderId, Purchase, Quantity, ReasonCode, Service, Timestamp, UserId,
 };
@@ -177,7 +177,10 @@ pub(crate) fn happenings(service: Service, desk: &Desk) -> Vec<Input> {
             Input::NoNews,
         ],
         Service::User | Service::Inventory | Service::Item => vec![Input::HoldIsOld],
-        Service::Payment => gateway_may_say(desk).into_iter().map(Input::Gateway).collect(),
+        Service::Payment => gateway_may_say(desk)
+            .into_iter()
+            .map(Input::Gateway)
+            .collect(),
         Service::Notify => vec![],
     }
 }

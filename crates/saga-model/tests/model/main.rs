@@ -1,0 +1,8 @@
+//! The check of the shipped tables, and the checks of the check.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod mutants;
+mod record;
+mod shipped;
+mod what_if;
