@@ -3,6 +3,8 @@
 use diesel::connection::SimpleConnection;
 use tokio::sync::watch;
 
+use saga_events::Message;
+
 use super::*;
 use crate::database::Database;
 
