@@ -248,6 +248,17 @@ impl System {
         std::fs::read_to_string(self.path(service, "log")).unwrap_or_default()
     }
 
+    /// Waits until a service has logged this: lines are written a moment after what they tell.
+    pub async fn until_logged(&self, service: Service, text: &str) {
+        let ask = async || {
+            self.log(service)
+                .contains(text)
+                .then_some(())
+                .ok_or("it is not")
+        };
+        eventually(&format!("{text:?} is logged by {service}"), PATIENCE, ask).await;
+    }
+
     fn path(&self, service: Service, extension: &str) -> PathBuf {
         self.folder.path().join(format!("{service}.{extension}"))
     }

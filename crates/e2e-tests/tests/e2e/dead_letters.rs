@@ -1,6 +1,6 @@
 //! Poison on a stream becomes a dead letter, and blocks nobody.
 
-use e2e_tests::{PATIENCE, Sale, System, envelope, eventually, failure, settled};
+use e2e_tests::{Sale, System, envelope, failure, settled};
 use saga_events::bus::stream;
 use saga_events::{EventId, EventType, Message, OrderId, Service};
 
@@ -27,14 +27,7 @@ async fn check_undecodable(event_type: EventType, field: &str, text: &str, why: 
 
     assert!(system.buy(sale).await.is_completed(), "the line goes on");
     system.settled_despite_dead_letters().await;
-    let logged = async || {
-        system
-            .log(consumer)
-            .contains("dead letter")
-            .then_some(())
-            .ok_or("no")
-    };
-    eventually("it is logged", PATIENCE, logged).await;
+    system.until_logged(consumer, "dead letter").await;
 }
 
 /// Plants an event that is well-formed but cannot come true.

@@ -275,10 +275,9 @@ async fn events_cut_unread_from_a_full_stream_are_healed_by_the_repeat() {
         .until_state(Service::User, orders[29], "Reserved")
         .await;
     e2e_tests::eventually("the stream is cut", e2e_tests::PATIENCE, cut).await;
-    assert!(
-        system.log(Service::User).contains("unread events were cut"),
-        "an alarm"
-    );
+    system
+        .until_logged(Service::User, "unread events were cut")
+        .await;
 
     system.restart(Service::Inventory).await;
     for order in orders {
