@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::app;
-use crate::config::{self, Settings};
+use crate::config::{self, Owner, Settings};
 use crate::database::Database;
 use crate::service::Service;
 use crate::telemetry;
@@ -46,7 +46,12 @@ pub fn main<S: Service>() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    let (settings, own) = match config::load::<S>(cli.config.as_deref()) {
+    let owner = Owner {
+        service: S::ME,
+        section: S::SECTION,
+        defaults: S::DEFAULTS,
+    };
+    let (settings, own) = match config::load::<S::Config>(owner, cli.config.as_deref()) {
         Ok(loaded) => loaded,
         Err(error) => {
             eprintln!("{name}: {error}");

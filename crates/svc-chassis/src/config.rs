@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use config::{Config, Environment, File, FileFormat, Value, ValueKind};
+use saga_events::Service;
 use saga_events::bus::BusConfig;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::database::Database;
-use crate::service::{Service, Validate};
 
 const DEFAULTS: &str = include_str!("defaults.toml");
 
@@ -112,8 +112,8 @@ pub struct Services {
 
 impl Services {
     /// The base URL of one service.
-    pub fn url(&self, service: saga_events::Service) -> &str {
-        use saga_events::Service::{Inventory, Item, Notify, Order, Payment, User};
+    pub fn url(&self, service: Service) -> &str {
+        use Service::{Inventory, Item, Notify, Order, Payment, User};
         match service {
             Order => &self.order,
             User => &self.user,
@@ -130,14 +130,37 @@ impl Services {
 #[error("configuration: {0}")]
 pub struct ConfigError(String);
 
-/// Reads, completes and checks the configuration of a service.
+/// A configuration section that can say what is wrong with it.
+pub trait Validate {
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// One line: the key and why, `order.deadline_ms must be at least 1000`.
+    fn validate(&self) -> Result<(), String>;
+}
+
+/// Whose configuration it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner {
+    /// The service: its port and file are defaults.
+    pub service: Service,
+    /// The name of its own section.
+    pub section: &'static str,
+    /// That section's defaults, as TOML.
+    pub defaults: &'static str,
+}
+
+/// Reads, completes and checks the configuration of a service: what all share, and its own section.
 ///
 /// # Errors
 /// [`ConfigError`] names the key.
-pub fn load<S: Service>(file: Option<&Path>) -> Result<(Settings, S::Config), ConfigError> {
+pub fn load<C: DeserializeOwned + Validate>(
+    owner: Owner,
+    file: Option<&Path>,
+) -> Result<(Settings, C), ConfigError> {
     let mut builder = Config::builder()
         .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
-        .add_source(File::from_str(S::DEFAULTS, FileFormat::Toml));
+        .add_source(File::from_str(owner.defaults, FileFormat::Toml));
     if let Some(path) = file {
         builder = builder.add_source(File::from(path).format(FileFormat::Toml));
     }
@@ -162,11 +185,11 @@ pub fn load<S: Service>(file: Option<&Path>) -> Result<(Settings, S::Config), Co
     let config = builder.build().map_err(error)?;
     let mut root: HashMap<String, Value> = config.try_deserialize().map_err(error)?;
     let own = root
-        .remove(S::SECTION)
+        .remove(owner.section)
         .unwrap_or_else(|| Value::from(HashMap::<String, Value>::new()));
-    let own: S::Config = section(own, S::SECTION)?;
+    let own: C = section(own, owner.section)?;
     let mut settings: Settings = section(Value::new(None, ValueKind::Table(root)), "")?;
-    complete::<S>(&mut settings);
+    complete(&mut settings, owner.service);
     check(&settings)?;
     own.validate().map_err(ConfigError)?;
     Ok((settings, own))
@@ -187,12 +210,12 @@ fn section<T: DeserializeOwned>(value: Value, name: &str) -> Result<T, ConfigErr
 }
 
 /// Fills in what depends on the service.
-fn complete<S: Service>(settings: &mut Settings) {
+fn complete(settings: &mut Settings, service: Service) {
     if settings.http.port == 0 {
-        settings.http.port = S::ME.port();
+        settings.http.port = service.port();
     }
     if settings.database.url.is_empty() {
-        settings.database.url = format!("sqlite:data/{}.db", S::ME);
+        settings.database.url = format!("sqlite:data/{}.db", service);
     }
     if settings.instance.is_empty() {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -228,7 +251,7 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
             format!("must be redis://host:port, not {:?}", bus.url),
         );
     }
-    for service in saga_events::Service::ALL {
+    for service in Service::ALL {
         let (name, url) = (
             service.as_str().trim_end_matches("-svc"),
             services.url(service),

@@ -1,13 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod app;
 mod cached;
+mod chassis;
 mod cli;
 mod consumer;
 mod relay;
 mod telemetry;
 mod trimmer;
 
-pub mod app;
 pub mod config;
 pub mod database;
 pub mod dead_letters;
@@ -22,9 +23,10 @@ pub mod singleton;
 pub mod testing;
 pub mod writer;
 
-pub use app::Chassis;
+pub use chassis::Chassis;
 pub use cli::main;
+pub use config::Validate;
 pub use error::Error;
 pub use relay::Published;
-pub use service::{Impossible, Outcome, SagaRow, Service, Task, Validate};
+pub use service::{Impossible, Outcome, SagaRow, Service, Task};
 pub use writer::{Cause, Tx};

@@ -10,7 +10,8 @@ use saga_events::{Event, OrderId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::app::Chassis;
+use crate::chassis::Chassis;
+use crate::config::Validate;
 use crate::error::Error;
 use crate::writer::Tx;
 
@@ -71,15 +72,6 @@ pub trait Service: Send + Sync + Sized + 'static {
     fn tasks(self: &Arc<Self>, _chassis: &Chassis) -> Vec<Task> {
         Vec::new()
     }
-}
-
-/// A configuration section that can say what is wrong with it.
-pub trait Validate {
-    /// Checks what types cannot.
-    ///
-    /// # Errors
-    /// One line: the key and why, `order.deadline_ms must be at least 1000`.
-    fn validate(&self) -> Result<(), String>;
 }
 
 /// Something a service runs until [`Chassis::shutdown`] is cancelled.

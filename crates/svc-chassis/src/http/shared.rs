@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Problem, Query, id_in_path, resource};
-use crate::app::Chassis;
+use crate::chassis::Chassis;
 use crate::error::Error;
 use crate::outbox;
 use crate::service::Service;

@@ -1,0 +1,86 @@
+//! What the parts of a service work with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use saga_events::bus::Bus;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Settings;
+use crate::database::Readers;
+use crate::outbox;
+use crate::relay::Published;
+use crate::writer::{Health, Writer};
+
+/// What the parts of a service work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Chassis {
+    /// The one writer of the database.
+    pub writer: Writer,
+    /// Connections that only read.
+    pub readers: Readers,
+    /// Redis.
+    pub bus: Bus,
+    /// How far the outbox is published.
+    pub published: Published,
+    /// The configuration that all services share.
+    pub settings: Arc<Settings>,
+    /// Cancelled when the service is to end.
+    pub shutdown: CancellationToken,
+    pub(crate) health: watch::Receiver<Health>,
+}
+
+impl Chassis {
+    /// The dependencies, each with what is wrong with it.
+    pub(crate) async fn readiness(&self) -> Vec<(&'static str, Result<(), String>)> {
+        let storage = match &*self.health.borrow() {
+            Health::Good => Ok(()),
+            Health::Storage(why) => Err(why.clone()),
+        };
+        let database = match storage {
+            Ok(()) => self
+                .readers
+                .read(|conn| Ok(crate::dead_letters::count(conn)?))
+                .await
+                .map(drop)
+                .map_err(|error| error.to_string()),
+            wrong => wrong,
+        };
+        let ping = tokio::time::timeout(Duration::from_secs(1), self.bus.ping()).await;
+        let redis = ping.map_err(|_| "no answer".to_owned());
+        let redis = redis.and_then(|answer| answer.map_err(|error| error.to_string()));
+        let running = if self.shutdown.is_cancelled() {
+            Err("shutting down".to_owned())
+        } else {
+            Ok(())
+        };
+        vec![
+            ("database", database),
+            ("redis", redis),
+            ("shutdown", running),
+        ]
+    }
+
+    /// While nothing can be stored, tries a harmless write now and then: without traffic nobody
+    /// else would notice that the disk is mended.
+    pub(crate) async fn heal_storage(mut self) -> anyhow::Result<()> {
+        loop {
+            let ill = tokio::select! {
+                () = self.shutdown.cancelled() => return Ok(()),
+                ill = self.health.wait_for(|health| *health != Health::Good) => ill.is_ok(),
+            };
+            if !ill {
+                // The writer has ended, and says so itself.
+                self.shutdown.cancelled().await;
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let seq = self.published.seq();
+            let _ = self
+                .writer
+                .write(move |tx| Ok(outbox::set_published(tx.conn(), seq)?))
+                .await;
+        }
+    }
+}
