@@ -63,7 +63,7 @@ impl Books for InventorySaga {
         let stack = stacks::table
             .find((user_id, item_id))
             .select(stacks::quantity);
-        let owned = stack.first(conn).optional()?.unwrap_or(0);
+        let owned = stack.get_result(conn).optional()?.unwrap_or(0);
         Ok(Some(Shelf {
             capacity,
             used,
@@ -184,7 +184,7 @@ fn slots(conn: &mut SqliteConnection, user_id: UserId) -> QueryResult<Option<(i6
     inventories::table
         .find(user_id)
         .select(columns)
-        .first(conn)
+        .get_result(conn)
         .optional()
 }
 

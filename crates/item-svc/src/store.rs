@@ -80,7 +80,7 @@ impl Books for ItemSaga {
         let row = items::table
             .find(purchase.item_id)
             .select(columns)
-            .first(conn)
+            .get_result(conn)
             .optional()?;
         Ok(row.map(|(price, available, held, sold, withdrawn)| Item {
             price,
@@ -116,7 +116,7 @@ pub fn item(conn: &mut SqliteConnection, id: ItemId) -> Result<CatalogueItem, Er
     let row = items::table
         .find(id)
         .select(CatalogueItem::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     row.ok_or_else(|| Problem::not_found("ITEM_NOT_FOUND", format!("item {id}")).into())
 }

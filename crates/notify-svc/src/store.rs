@@ -110,7 +110,7 @@ pub fn saga_of(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<Op
     let query = notifications::table.filter(notifications::order_id.eq(order_id));
     Ok(query
         .select(SAGA_COLUMNS)
-        .first::<SagaColumns>(conn)
+        .get_result::<SagaColumns>(conn)
         .optional()?
         .map(saga_row))
 }
@@ -150,7 +150,7 @@ pub fn notification_of(
     let found = notifications::table
         .filter(notifications::order_id.eq(order_id))
         .select((notifications::kind, notifications::answered))
-        .first::<(Kind, i64)>(conn)
+        .get_result::<(Kind, i64)>(conn)
         .optional()?;
     Ok(found.map(|(kind, answered)| {
         let answered = u32::try_from(answered).unwrap_or(u32::MAX);

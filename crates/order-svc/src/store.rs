@@ -110,7 +110,7 @@ pub fn find(conn: &mut SqliteConnection, id: OrderId) -> QueryResult<Option<Stor
     let row = orders::table
         .find(id)
         .select(OrderRow::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     Ok(row.map(StoredOrder::from))
 }
@@ -243,7 +243,7 @@ pub fn count_open(conn: &mut SqliteConnection) -> QueryResult<i64> {
 pub fn last_seq(conn: &mut SqliteConnection) -> QueryResult<i64> {
     let last: Option<i64> = outbox::table
         .select(diesel::dsl::max(outbox::seq))
-        .first(conn)?;
+        .get_result(conn)?;
     Ok(last.unwrap_or(0))
 }
 

@@ -206,7 +206,7 @@ fn row_of(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<Option<
     payments::table
         .find(order_id)
         .select(PaymentRow::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()
 }
 

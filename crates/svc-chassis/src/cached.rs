@@ -1,6 +1,10 @@
 //! Diesel prepares `UPDATE`s and `sql_query`s anew at every call; only statements with a static
 //! query id are cached. On the hot path that costs a quarter of the throughput, so the few hot
 //! statements are spelled as text with typed binds, which diesel then prepares once.
+//!
+//! For the same reason rows are read by their key with `get_result`, not with `first`: that adds a
+//! `LIMIT` with a bind, whose value SQLite plans with, so that it prepares the statement anew
+//! whenever the bind is set.
 
 /// Declares a statement that diesel prepares once and caches.
 ///

@@ -51,7 +51,7 @@ impl IdempotencyKey {
         let row = keys::table
             .find((&self.scope, &self.key))
             .select((keys::body, keys::made));
-        match row.first::<(String, String)>(conn).optional()? {
+        match row.get_result::<(String, String)>(conn).optional()? {
             None => Ok(None),
             Some((body, made)) if body == self.body => Ok(Some(made)),
             Some(_) => {

@@ -77,7 +77,7 @@ pub fn of_order(conn: &mut SqliteConnection, order: OrderId) -> Result<Vec<Event
 pub(crate) fn last_seq(conn: &mut SqliteConnection) -> QueryResult<i64> {
     let last: Option<i64> = outbox::table
         .select(diesel::dsl::max(outbox::seq))
-        .first(conn)?;
+        .get_result(conn)?;
     Ok(last.unwrap_or(0).max(published(conn)?))
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn last_seq(conn: &mut SqliteConnection) -> QueryResult<i64> {
 pub(crate) fn published(conn: &mut SqliteConnection) -> QueryResult<i64> {
     relay_position::table
         .select(relay_position::published)
-        .first(conn)
+        .get_result(conn)
 }
 
 /// Remembers how far the relay has published.

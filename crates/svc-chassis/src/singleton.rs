@@ -124,7 +124,7 @@ fn current(conn: &mut SqliteConnection, name: &str) -> QueryResult<i64> {
     let number = fences::table
         .find(name)
         .select(fences::number)
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     Ok(number.unwrap_or(0))
 }

@@ -92,7 +92,7 @@ impl Books for UserSaga {
         let row = users::table
             .find(purchase.user_id)
             .select(columns)
-            .first(conn)
+            .get_result(conn)
             .optional()?;
         Ok(row.map(|(active, available, held, captured)| Account {
             active,
@@ -127,7 +127,7 @@ pub fn user(conn: &mut SqliteConnection, id: UserId) -> Result<User, Error> {
     let row = users::table
         .find(id)
         .select(User::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     row.ok_or_else(|| Problem::not_found("USER_NOT_FOUND", format!("user {id}")).into())
 }
@@ -203,7 +203,10 @@ pub fn create(tx: &mut Tx<'_>, id: UserId, new: &NewUser) -> Result<bool, Error>
 pub fn add(tx: &mut Tx<'_>, user_id: UserId, amount: Amount) -> Result<Uuid, Error> {
     user(tx.conn(), user_id)?;
     let all = users::available + users::held + users::captured;
-    let counted: i64 = users::table.find(user_id).select(all).first(tx.conn())?;
+    let counted: i64 = users::table
+        .find(user_id)
+        .select(all)
+        .get_result(tx.conn())?;
     let room = MAX_MONEY - counted;
     if amount.get() > room {
         let message = format!("must be at most {room}: more money cannot be counted");
@@ -226,7 +229,7 @@ pub fn deposit(conn: &mut SqliteConnection, id: Uuid) -> Result<Deposit, Error> 
         .inner_join(users::table)
         .filter(deposits::id.eq(id.into_bytes().to_vec()))
         .select(columns)
-        .first(conn)?;
+        .get_result(conn)?;
     Ok(Deposit {
         id,
         user_id,

@@ -111,7 +111,7 @@ pub fn hold_of(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<Op
     let row = holds::table
         .find(order_id)
         .select(HoldRow::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     Ok(row.map(Hold::from))
 }
@@ -124,7 +124,7 @@ pub fn saga_of(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<Op
     let row = holds::table
         .find(order_id)
         .select(HoldRow::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     Ok(row.map(SagaRow::from))
 }

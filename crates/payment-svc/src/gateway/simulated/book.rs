@@ -143,7 +143,7 @@ fn answer(conn: &mut SqliteConnection, asked: &Request) -> QueryResult<Option<Au
     let found = charges::table
         .find(asked.key)
         .select((charges::answer, charges::reference))
-        .first::<(Answer, String)>(conn)
+        .get_result::<(Answer, String)>(conn)
         .optional()?;
     match (found, asked.if_new) {
         (Some((answer, reference)), _) => Ok(Some(Authorization { answer, reference })),
