@@ -123,7 +123,10 @@ async fn serve<S: Service>(
         Duration::from_millis(settings.http.drain_ms),
     )
     .await;
-    if let Err(error) = database.remember_published(chassis.published.seq()) {
+    // Where a part failed it may have been the file, and nothing more is written to that one.
+    if ended.is_ok()
+        && let Err(error) = database.remember_published(chassis.published.seq())
+    {
         tracing::warn!(
             error = format!("{error:#}"),
             "the next start publishes a few rows twice"

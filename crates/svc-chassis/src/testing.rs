@@ -2,8 +2,10 @@
 //! participant, whatever its book is. A proof asserts: it panics where it does not hold.
 
 mod bench;
+mod running;
 
 pub mod cells;
 pub mod steps;
 
 pub use bench::Bench;
+pub use running::RunningWriter;

@@ -104,7 +104,9 @@ impl Writer {
         let spawned = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || {
-                let _ = ended.send(thread.run());
+                let result = thread.run();
+                thread.end(result.is_ok());
+                let _ = ended.send(result);
             });
         spawned.map_err(Error::internal)?;
         Ok((Self { shared }, has_ended))

@@ -37,6 +37,22 @@ impl WriterThread {
         Ok(())
     }
 
+    /// Turns away what still waits and what comes later, and closes the file. Not the file of which
+    /// nobody knows what is on disk: closing it would write to it. That is for the restart.
+    pub(super) fn end(self, in_order: bool) {
+        let waiting = {
+            let mut queue = lock(&self.shared.queue);
+            queue.closed = true;
+            std::mem::take(&mut queue.jobs)
+        };
+        for job in waiting {
+            job.failed(Problem::unavailable("the service", "the writer has ended").into());
+        }
+        if !in_order {
+            std::mem::forget(self.conn);
+        }
+    }
+
     /// What waits, up to the cap; `None` when the writer is closed and nothing waits.
     fn next_batch(&self) -> Option<Vec<Box<dyn Job>>> {
         let mut queue = lock(&self.shared.queue);
@@ -60,13 +76,24 @@ impl WriterThread {
     /// Only where nobody knows what is on disk any more: the service must end.
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) -> anyhow::Result<()> {
         let mut said = self.nothing_said();
-        if self.run_together(&mut jobs, &mut said).is_ok() {
-            self.publish(said);
-            jobs.into_iter().for_each(|job| job.committed());
-            return Ok(());
-        }
-        let mut said = self.nothing_said();
-        let (ran, committed) = self.run_apart(jobs, &mut said);
+        let together = self.run_together(&mut jobs, &mut said);
+        let (ran, committed) = match together {
+            Ok(()) => {
+                self.publish(said);
+                jobs.into_iter().for_each(|job| job.committed());
+                return Ok(());
+            }
+            // Never again on this file: after a sync that failed, the next one may say that all is
+            // well although what was written before is lost.
+            Err(error) if error.fault() == Fault::Fatal => {
+                let undone = jobs.into_iter().map(|job| (job, Ok(())));
+                (undone.collect(), Err(error))
+            }
+            Err(_) => {
+                said = self.nothing_said();
+                self.run_apart(jobs, &mut said)
+            }
+        };
         let Err(error) = committed else {
             self.publish(said);
             for (job, result) in ran {
