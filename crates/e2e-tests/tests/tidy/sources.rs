@@ -216,17 +216,60 @@ fn no_test_is_switched_off_and_none_is_called_test() {
     let mut found = Vec::new();
     for path in files_ending(".rs") {
         let text = read(&path);
-        for word in [
-            word!("#[ign" "ore"),
-            word!("fn te" "st_"),
-            word!("un" "safe {"),
-        ] {
+        for word in [word!("#[ign" "ore"), word!("fn te" "st_")] {
             if text.contains(word) {
                 found.push(format!("{}: {word}", path.display()));
             }
         }
     }
     assert_none("not here", found);
+}
+
+/// The compiler forbids it in every crate but one, and there in every file but one.
+#[test]
+fn one_file_only_is_not_safe() {
+    let allowed = Path::new("crates/e2e-tests/tests/disk/vfs.rs");
+    let mut found = Vec::new();
+    for path in files_ending(".rs").iter().filter(|path| *path != allowed) {
+        let words = [
+            word!("un" "safe {"),
+            word!("un" "safe fn"),
+            word!("un" "safe impl"),
+            word!("un" "safe_code"),
+        ];
+        let text = read(path);
+        let words = words.into_iter().filter(|word| text.contains(word));
+        found.extend(words.map(|word| format!("{}: {word}", path.display())));
+    }
+    let lints = |text: &str, table: &str| {
+        let table = text.split(table).nth(1).unwrap_or_default();
+        let lines = table
+            .lines()
+            .skip(1)
+            .take_while(|line| !line.starts_with('['));
+        lines
+            .filter(|line| line.contains('='))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let workspace = read("Cargo.toml");
+    for path in files_below("crates")
+        .iter()
+        .filter(|path| path.ends_with("Cargo.toml"))
+    {
+        let manifest = read(path);
+        let is_workspaces = lints(&manifest, "[lints]") == ["workspace = true"];
+        let is_its_own = path.starts_with("crates/e2e-tests")
+            && ["rust]", "clippy]"].iter().all(|table| {
+                let ours = lints(&workspace, &format!("[workspace.lints.{table}")).join("\n");
+                lints(&manifest, &format!("[lints.{table}")).join("\n")
+                    == ours.replace("forbid", "deny")
+            });
+        if !is_workspaces && !is_its_own {
+            found.push(format!("{}: not the workspace's lints", path.display()));
+        }
+    }
+    assert_none("safe everywhere but in one file", found);
 }
 
 #[test]

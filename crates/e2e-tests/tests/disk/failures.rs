@@ -1,0 +1,112 @@
+//! A disk that has power, and fails: no room, and a sync that does not succeed.
+
+use std::sync::Arc;
+
+use diesel::connection::SimpleConnection;
+use fastrand::Rng;
+use svc_chassis::http::Problem;
+use svc_chassis::testing::RunningWriter;
+use svc_chassis::writer::Health;
+use svc_chassis::{Error, Tx};
+use tempfile::TempDir;
+
+use crate::bank::{self, Answered, Verdict};
+use crate::disk::Disk;
+use crate::remains::Unsynced;
+use crate::vfs;
+
+/// A service at work on a disk that can fail.
+struct AtWork {
+    disk: Arc<Disk>,
+    running: RunningWriter,
+    answered: Answered,
+    rng: Rng,
+    folder: TempDir,
+}
+
+impl AtWork {
+    /// It has answered some already.
+    async fn begun() -> Self {
+        vfs::install();
+        let folder = TempDir::new().unwrap();
+        let disk = Disk::mount(folder.path());
+        let running = bank::open(folder.path(), None).unwrap();
+        let mut at_work = Self {
+            disk,
+            running,
+            answered: Answered::default(),
+            rng: Rng::with_seed(1),
+            folder,
+        };
+        at_work.work(20).await;
+        at_work
+    }
+
+    /// Lets each caller have so many answers, or the first refusal. Returns how many were answered.
+    async fn work(&mut self, each: usize) -> usize {
+        let before = self.answered.count();
+        bank::work(
+            &self.running.writer,
+            &mut self.answered,
+            each,
+            &mut self.rng,
+        )
+        .await;
+        self.answered.count() - before
+    }
+
+    /// One big write, answered or refused.
+    async fn write_much(&self) -> Result<(), Error> {
+        let much = "INSERT OR REPLACE INTO idempotency_keys (scope, key, body, made, created_at)
+                    VALUES ('', '', printf('%.*c', 300000, 'x'), '', 0)";
+        let job = move |tx: &mut Tx<'_>| Ok(tx.conn().batch_execute(much)?);
+        self.running.writer.write(job).await
+    }
+
+    /// What was answered is on the disk, as it is when the power goes now.
+    fn assert_nothing_is_lost(mut self) {
+        self.disk.cut();
+        let after = self.folder.path().join("after");
+        self.disk.remains(Unsynced::Lost, &after, &mut self.rng);
+        assert_eq!(bank::judge(&after, &self.answered), Verdict::default());
+    }
+}
+
+#[tokio::test]
+async fn a_sync_that_fails_ends_the_writer_at_once_and_nothing_more_is_written() {
+    let mut bank = AtWork::begun().await;
+    bank.disk.fail_next_sync();
+    bank.work(usize::MAX).await;
+    let refused = bank.write_much().await.unwrap_err();
+    assert_eq!(Problem::from(&refused).status().as_u16(), 503, "{refused}");
+
+    let why = bank.running.ended().await.unwrap_err().to_string();
+    assert!(
+        why.contains("disk I/O error") && why.contains("restart"),
+        "{why}"
+    );
+    assert_eq!(
+        bank.disk.operations_since_the_failed_sync(),
+        Some(0),
+        "nothing was tried again"
+    );
+    bank.assert_nothing_is_lost();
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_everything_until_there_is_room_and_loses_nothing() {
+    let mut bank = AtWork::begun().await;
+    bank.disk.set_capacity(Some(bank.disk.size() + 100_000));
+    bank.work(usize::MAX).await;
+    for _ in 0..3 {
+        let refused = bank.write_much().await.unwrap_err();
+        assert_eq!(Problem::from(&refused).status().as_u16(), 507, "{refused}");
+        assert!(matches!(&*bank.running.health.borrow(), Health::Storage(_)));
+    }
+
+    bank.disk.set_capacity(None);
+    bank.write_much().await.unwrap();
+    assert!(bank.work(10).await > 0, "there is room again");
+    assert_eq!(*bank.running.health.borrow(), Health::Good);
+    bank.assert_nothing_is_lost();
+}
