@@ -1,0 +1,298 @@
+//! Audits a running system over HTTP. It only reads, in pages, a few at a time, so that a busy
+//! system hardly notices.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use saga_events::{OrderId, Service, Timestamp};
+use tokio::task::JoinSet;
+
+use crate::client::{Client, IDS, PAGE};
+use crate::judge::{APART, Audit, Judge, LOOKS, Look};
+use crate::report::{Report, SagaRow};
+
+/// Batches of purchases that are read at the same time.
+const AT_A_TIME: usize = 4;
+
+/// Which purchases are looked at one by one. Sums are always over all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The open ones, and those that some service said something about lately.
+    Recent {
+        /// How far back.
+        within: Duration,
+        /// How many of each service's latest, at most 10,000, and how many open ones.
+        most: usize,
+    },
+    /// Every one.
+    All,
+}
+
+impl Default for Scope {
+    /// The last five minutes, as far as these are 2,000 purchases.
+    fn default() -> Self {
+        Self::Recent {
+            within: Duration::from_secs(300),
+            most: 2_000,
+        }
+    }
+}
+
+/// Audits six services.
+#[derive(Debug, Clone)]
+pub struct Auditor {
+    client: Client,
+}
+
+/// Some purchases to be read at every service.
+#[derive(Debug, Clone)]
+enum Batch {
+    /// These.
+    Orders(Vec<OrderId>),
+    /// All above the first and up to the second; the last range has no end, so that what only one
+    /// service knows is found there, too. The driver's rows begin it.
+    Range(Option<OrderId>, Option<OrderId>),
+}
+
+impl Auditor {
+    /// Of the services at these base URLs.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be built.
+    pub fn new(base: impl Fn(Service) -> String) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            client: Client::new(base)?,
+        })
+    }
+
+    /// Reads everybody and judges. Where a sum does not hold, all purchases are read to name those
+    /// that make the difference.
+    pub async fn audit(&self, scope: Scope) -> Audit {
+        let audit = self.pass(scope).await;
+        let unnamed = |audit: &Audit| {
+            let mut sums = audit.violations().filter(|check| {
+                check.orders.is_empty() && crate::sums::SUMS.iter().any(|sum| sum.id == check.id)
+            });
+            sums.next().is_some()
+        };
+        if scope != Scope::All && unnamed(&audit) {
+            return self.pass(Scope::All).await;
+        }
+        audit
+    }
+
+    async fn pass(&self, scope: Scope) -> Audit {
+        let before = self.reports(true).await;
+        let mut pass = Pass {
+            client: self.client.clone(),
+            missing: Arc::default(),
+            judge: Judge::default(),
+            running: JoinSet::new(),
+        };
+        for service in Service::ALL {
+            if !before.iter().any(|report| report.service == service) {
+                pass.miss(service);
+            }
+        }
+        match scope {
+            Scope::All => pass.read_all().await,
+            Scope::Recent { within, most } => pass.read_recent(within, most).await,
+        }
+        pass.finish().await;
+        let mut after = self.reports(false).await;
+        let waits = |round: &[Report]| {
+            let idle = |r: &Report| r.service != Service::Order || r.open == 0;
+            round.iter().all(idle)
+                && round
+                    .iter()
+                    .any(|r| r.unpublished > 0 || r.pending.unwrap_or(0) > 0)
+        };
+        if waits(&before) && waits(&after) {
+            // Everything has ended, but something waits still: a moment, or stuck?
+            tokio::time::sleep(APART).await;
+            after = self.reports(false).await;
+        }
+        let Pass {
+            mut judge, missing, ..
+        } = pass;
+        let missing = std::mem::take(&mut *missing.lock().unwrap_or_else(PoisonError::into_inner));
+        missing.into_iter().for_each(|service| judge.miss(service));
+        judge.conclude(&before, &after)
+    }
+
+    async fn reports(&self, checks: bool) -> Vec<Report> {
+        let mut asked = JoinSet::new();
+        for service in Service::ALL {
+            let client = self.client.clone();
+            asked.spawn(async move { client.report(service, checks).await });
+        }
+        let mut reports: Vec<Report> = asked.join_all().await.into_iter().flatten().collect();
+        reports.sort_by_key(|report| report.service);
+        reports
+    }
+}
+
+/// One pass over the purchases.
+struct Pass {
+    client: Client,
+    missing: Arc<Mutex<BTreeSet<Service>>>,
+    judge: Judge,
+    running: JoinSet<Vec<Look>>,
+}
+
+impl Pass {
+    fn miss(&self, service: Service) {
+        lock(&self.missing).insert(service);
+    }
+
+    fn present(&self) -> Vec<Service> {
+        let missing = lock(&self.missing);
+        let is_there = |service: &Service| !missing.contains(service);
+        Service::ALL.into_iter().filter(is_there).collect()
+    }
+
+    /// Walks along the ids of the first service that answers, which is order-svc unless it is
+    /// away.
+    async fn read_all(&mut self) {
+        let Some(driver) = self.present().first().copied() else {
+            return;
+        };
+        let mut after = None;
+        loop {
+            let Some(rows) = self.client.page(driver, after, None).await else {
+                return self.miss(driver);
+            };
+            let until = rows
+                .last()
+                .filter(|_| rows.len() >= PAGE)
+                .map(|row| row.order_id);
+            let first = Look {
+                service: driver,
+                rows: rows.into_iter().map(|row| (row.order_id, row)).collect(),
+            };
+            self.start(Batch::Range(after, until), vec![first]).await;
+            match until {
+                Some(until) => after = Some(until),
+                None => return,
+            }
+        }
+    }
+
+    async fn read_recent(&mut self, within: Duration, most: usize) {
+        let since = Timestamp::now().minus(within);
+        let mut orders = BTreeSet::new();
+        for service in self.present() {
+            match self.client.changed(service, since, most).await {
+                Some(rows) => orders.extend(rows.into_iter().map(|row| row.order_id)),
+                None => self.miss(service),
+            }
+        }
+        for state in ["PENDING", "CANCELLING"] {
+            if self.present().contains(&Service::Order) {
+                orders.extend(self.open(state, most).await);
+            }
+        }
+        let orders: Vec<OrderId> = orders.into_iter().collect();
+        for some in orders.chunks(IDS) {
+            self.start(Batch::Orders(some.to_vec()), Vec::new()).await;
+        }
+    }
+
+    /// The oldest orders in this state.
+    async fn open(&self, state: &str, most: usize) -> Vec<OrderId> {
+        let mut orders: Vec<OrderId> = Vec::new();
+        while orders.len() < most {
+            let after = orders.last().copied();
+            let Some(rows) = self.client.page(Service::Order, after, Some(state)).await else {
+                self.miss(Service::Order);
+                break;
+            };
+            let is_last = rows.len() < PAGE;
+            orders.extend(rows.into_iter().map(|row| row.order_id));
+            if is_last {
+                break;
+            }
+        }
+        orders
+    }
+
+    /// Reads a batch beside the others, once there are not too many.
+    async fn start(&mut self, batch: Batch, looks: Vec<Look>) {
+        while self.running.len() >= AT_A_TIME {
+            self.take_one().await;
+        }
+        let (client, missing) = (self.client.clone(), self.missing.clone());
+        self.running.spawn(read(client, missing, batch, looks));
+    }
+
+    async fn finish(&mut self) {
+        while !self.running.is_empty() {
+            self.take_one().await;
+        }
+    }
+
+    async fn take_one(&mut self) {
+        if let Some(Ok(looks)) = self.running.join_next().await {
+            self.judge.look(&looks);
+        }
+    }
+}
+
+/// Reads a batch at every service that answers, there and back, one after the other: the laws live
+/// on the order.
+async fn read(
+    client: Client,
+    missing: Arc<Mutex<BTreeSet<Service>>>,
+    batch: Batch,
+    mut looks: Vec<Look>,
+) -> Vec<Look> {
+    let begun = looks.first().map(|look| look.service);
+    let rest = usize::from(begun == LOOKS.first().copied());
+    for service in LOOKS.into_iter().skip(rest) {
+        if lock(&missing).contains(&service) {
+            continue;
+        }
+        let rows = match &batch {
+            Batch::Orders(orders) => client.of_orders(service, orders).await,
+            Batch::Range(after, until) => range(&client, service, *after, *until).await,
+        };
+        match rows {
+            Some(rows) => looks.push(Look {
+                service,
+                rows: rows.into_iter().map(|row| (row.order_id, row)).collect(),
+            }),
+            None => {
+                lock(&missing).insert(service);
+            }
+        }
+    }
+    looks
+}
+
+/// A service's rows above one id and up to another.
+async fn range(
+    client: &Client,
+    service: Service,
+    mut after: Option<OrderId>,
+    until: Option<OrderId>,
+) -> Option<Vec<SagaRow>> {
+    let mut found = BTreeMap::new();
+    loop {
+        let rows = client.page(service, after, None).await?;
+        let last = rows.last().map(|row| row.order_id);
+        let is_last = rows.len() < PAGE || (until.is_some() && last >= until);
+        let inside = rows
+            .into_iter()
+            .filter(|row| until.is_none_or(|until| row.order_id <= until));
+        found.extend(inside.map(|row| (row.order_id, row)));
+        if is_last {
+            return Some(found.into_values().collect());
+        }
+        after = last;
+    }
+}
+
+fn lock(missing: &Mutex<BTreeSet<Service>>) -> std::sync::MutexGuard<'_, BTreeSet<Service>> {
+    missing.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,103 @@
+//! The six services over HTTP, as far as an audit reads them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use saga_events::{OrderId, Service, Timestamp};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::report::{Report, SagaRow};
+
+/// A service that runs answers a connection at once, however busy it is.
+const CONNECT: Duration = Duration::from_secs(1);
+/// A report reads whole tables, so it may take a while; a service that hangs must not hold up the
+/// audit for ever.
+const TOTAL: Duration = Duration::from_secs(20);
+/// Rows of a page, the most that a service gives.
+pub(crate) const PAGE: usize = 1000;
+/// Purchases asked for by their ids at once, the most that a service looks up.
+pub(crate) const IDS: usize = 500;
+
+/// Reads the six services. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    bases: BTreeMap<Service, String>,
+}
+
+#[derive(Deserialize)]
+struct Sagas {
+    sagas: Vec<SagaRow>,
+}
+
+impl Client {
+    pub(crate) fn new(base: impl Fn(Service) -> String) -> Result<Self, reqwest::Error> {
+        // The services are neighbours: what the environment says about proxies is not meant for
+        // them.
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .connect_timeout(CONNECT)
+            .timeout(TOTAL)
+            .build()?;
+        let base = |service| (service, base(service).trim_end_matches('/').to_owned());
+        Ok(Self {
+            http,
+            bases: Service::ALL.into_iter().map(base).collect(),
+        })
+    }
+
+    /// What a service says about itself; its checks cost it more than its totals.
+    pub(crate) async fn report(&self, service: Service, checks: bool) -> Option<Report> {
+        let report: Report = self
+            .get(service, &format!("/audit?of=self&checks={checks}"))
+            .await?;
+        (report.service == service).then_some(report)
+    }
+
+    /// Its rows of these purchases.
+    pub(crate) async fn of_orders(
+        &self,
+        service: Service,
+        orders: &[OrderId],
+    ) -> Option<Vec<SagaRow>> {
+        let ids: Vec<String> = orders.iter().map(OrderId::to_string).collect();
+        let path = format!("/sagas?orders={}", ids.join(","));
+        Some(self.get::<Sagas>(service, &path).await?.sagas)
+    }
+
+    /// A page of its rows in order of the purchase's id.
+    pub(crate) async fn page(
+        &self,
+        service: Service,
+        after: Option<OrderId>,
+        state: Option<&str>,
+    ) -> Option<Vec<SagaRow>> {
+        let mut path = format!("/sagas?limit={PAGE}");
+        if let Some(after) = after {
+            path.push_str(&format!("&after={after}"));
+        }
+        if let Some(state) = state {
+            path.push_str(&format!("&state={state}"));
+        }
+        Some(self.get::<Sagas>(service, &path).await?.sagas)
+    }
+
+    /// The purchases that it said something about lately, the latest first.
+    pub(crate) async fn changed(
+        &self,
+        service: Service,
+        since: Timestamp,
+        most: usize,
+    ) -> Option<Vec<SagaRow>> {
+        let path = format!("/sagas?changedSince={since}&limit={most}");
+        Some(self.get::<Sagas>(service, &path).await?.sagas)
+    }
+
+    /// `None`: it did not answer, or not as a service of this system does.
+    async fn get<T: DeserializeOwned>(&self, service: Service, path: &str) -> Option<T> {
+        let url = format!("{}{path}", self.bases.get(&service)?);
+        let answer = self.http.get(url).send().await.ok()?;
+        answer.error_for_status().ok()?.json().await.ok()
+    }
+}
