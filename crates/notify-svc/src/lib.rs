@@ -29,6 +29,21 @@ pub struct NotifySvc {
     names: String,
 }
 
+impl NotifySvc {
+    /// With the channels that are switched on.
+    pub fn new(config: &Config) -> Self {
+        let mut channels: Vec<Box<dyn Channel>> = vec![Box::new(Inbox)];
+        if config.log {
+            channels.push(Box::new(Log));
+        }
+        let names: Vec<&str> = channels.iter().map(|channel| channel.name()).collect();
+        Self {
+            names: names.join(","),
+            channels: channels.into(),
+        }
+    }
+}
+
 impl Service for NotifySvc {
     const ME: saga_events::Service = saga_events::Service::Notify;
     const ABOUT: &'static str = "Tells the buyer how the purchase ended";
@@ -42,15 +57,7 @@ impl Service for NotifySvc {
     }
 
     fn open(_: &Chassis, config: Config) -> anyhow::Result<Self> {
-        let mut channels: Vec<Box<dyn Channel>> = vec![Box::new(Inbox)];
-        if config.log {
-            channels.push(Box::new(Log));
-        }
-        let names: Vec<&str> = channels.iter().map(|channel| channel.name()).collect();
-        Ok(Self {
-            names: names.join(","),
-            channels: channels.into(),
-        })
+        Ok(Self::new(&config))
     }
 
     fn step(&self, tx: &mut Tx<'_>, event: &Event) -> Result<Outcome, Error> {

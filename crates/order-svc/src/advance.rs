@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use saga_events::{Amount, Event, ItemId, OrderId, Purchase, Quantity, TraceParent, UserId};
+use saga_events::{
+    Amount, Event, ItemId, OrderId, Purchase, Quantity, ReasonCode, TraceParent, UserId,
+};
 use svc_chassis::{Cause, Error, Outcome, Tx};
 
 use crate::live::Live;
@@ -145,6 +147,22 @@ pub fn advance(
         tx.after_commit(move || live.load.said(last_seq));
     }
     Ok((stored, outcome))
+}
+
+/// The buyer asks to cancel. `None`: there is no such order.
+///
+/// # Errors
+/// The database's.
+pub fn cancel(
+    tx: &mut Tx<'_>,
+    live: &Arc<Live>,
+    id: OrderId,
+) -> Result<Option<(StoredOrder, Outcome)>, Error> {
+    let Some(stored) = store::find(tx.conn(), id)? else {
+        return Ok(None);
+    };
+    let input = Input::Cancel(ReasonCode::CancelledByUser);
+    advance(tx, live, stored, input, None).map(Some)
 }
 
 /// What an order says belongs to the trace that began it, whoever made it speak.

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use saga_events::{EventId, OrderId, ReasonCode, Timestamp, UserId};
+use saga_events::{EventId, OrderId, Timestamp, UserId};
 use serde::Deserialize;
 use svc_chassis::http::{Page, Problem, Query, id_in_path, page_of, resource};
 use svc_chassis::{Chassis, Error, Outcome, Tx};
 
 use crate::OrderSvc;
-use crate::advance::advance;
-use crate::saga::{Input, Status};
+use crate::advance;
+use crate::saga::Status;
 use crate::store::{self, Filter, StoredOrder};
 use crate::waiting::Waiter;
 use order_view::{OrderView, answer, unless_known};
@@ -58,11 +58,8 @@ async fn cancel(
 ) -> Result<HttpResponse, Error> {
     let id: OrderId = id_in_path(&request, "id")?;
     let live = svc.live.clone();
-    let ask = move |tx: &mut Tx<'_>| {
-        let stored = store::find(tx.conn(), id)?.ok_or_else(|| not_found(id))?;
-        let input = Input::Cancel(ReasonCode::CancelledByUser);
-        advance(tx, &live, stored, input, None)
-    };
+    let ask =
+        move |tx: &mut Tx<'_>| Ok(advance::cancel(tx, &live, id)?.ok_or_else(|| not_found(id))?);
     let (stored, outcome) = chassis.writer.write(ask).await?;
     if matches!(outcome, Outcome::Changed(_)) {
         log_said(&stored);

@@ -27,11 +27,11 @@ use crate::store::{self, StoredOrder};
 const BATCH: i64 = 1024;
 /// A backlog holds a repeat up for so long at most: its consumer may be stuck on something that
 /// only the repeat can mend.
-const BACKLOG_PATIENCE: Duration = Duration::from_secs(30);
+pub const BACKLOG_PATIENCE: Duration = Duration::from_secs(30);
 /// The sweep's lock ends this long after its holder was last heard of.
 const CLAIM: Duration = Duration::from_secs(5);
 /// Open orders first: they hold money, room and stock; an untold buyer holds nothing.
-const FIRST_TO_LAST: [Status; 4] = [
+pub const FIRST_TO_LAST: [Status; 4] = [
     Status::Cancelling,
     Status::Pending,
     Status::Completed,
@@ -207,7 +207,10 @@ impl Sweep {
 
 /// Under the fence, and only if the order is still due: meanwhile there may have been news.
 /// Answers with the order, and when, if it said something.
-fn take_up_one(
+///
+/// # Errors
+/// The database's.
+pub fn take_up_one(
     tx: &mut Tx<'_>,
     live: &Arc<Live>,
     fence: &Fence,

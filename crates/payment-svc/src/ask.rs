@@ -17,6 +17,34 @@ const FIRST_DELAY: Duration = Duration::from_millis(100);
 /// … up to this, so that a gateway that is back is noticed soon.
 const MAX_DELAY: Duration = Duration::from_secs(2);
 
+/// A call of the gateway, always with the order id as key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Call {
+    /// Charge the amount.
+    Authorize,
+    /// Say what was answered to this key.
+    LookUp,
+}
+
+impl Call {
+    /// What follows a call that was told this: the payment's end, or the next call. After no answer
+    /// the charge may have been made and only its answer lost: look first. That the book has no such
+    /// key is not a no, since an earlier call may be on its way yet: charge under the same key.
+    ///
+    /// # Errors
+    /// The next call.
+    pub fn then(
+        self,
+        told: Result<Option<Authorization>, Unknown>,
+    ) -> Result<Authorization, (Self, Option<Unknown>)> {
+        match (self, told) {
+            (_, Ok(Some(authorization))) => Ok(authorization),
+            (_, Ok(None)) => Err((Self::Authorize, None)),
+            (_, Err(why)) => Err((Self::LookUp, Some(why))),
+        }
+    }
+}
+
 /// Asks a gateway until it has answered.
 pub struct Asker<G> {
     gateway: Arc<G>,
@@ -46,18 +74,19 @@ impl<G: Gateway> Asker<G> {
 
     /// Asks until the gateway has answered, for as long as it takes.
     pub async fn ask(&self, charge: Charge) -> Authorization {
-        let mut told = self.call(self.gateway.authorize(charge)).await;
-        let (mut tries, mut delay) = (0_u32, FIRST_DELAY);
+        let (mut call, mut tries, mut delay) = (Call::Authorize, 0_u32, FIRST_DELAY);
         loop {
-            let why = match told {
+            let (next, no_answer) = match call.then(self.make(call, charge).await) {
                 Ok(authorization) => {
                     if tries > 0 {
                         self.unknown.fetch_sub(1, Ordering::Relaxed);
                     }
                     return authorization;
                 }
-                Err(why) => why,
+                Err(next) => next,
             };
+            call = next;
+            let Some(why) = no_answer else { continue };
             if tries == 0 {
                 self.unknown.fetch_add(1, Ordering::Relaxed);
             }
@@ -65,16 +94,13 @@ impl<G: Gateway> Asker<G> {
             self.warn(charge.order_id, tries, &why);
             sleep(jittered(delay)).await;
             delay = (delay * 2).min(MAX_DELAY);
-            told = self.ask_again(charge).await;
         }
     }
 
-    /// The charge may have been made and only its answer lost: look first. That the book has no
-    /// such key is not a no, since the earlier call may be on its way yet: ask with the same key.
-    async fn ask_again(&self, charge: Charge) -> Result<Authorization, Unknown> {
-        match self.call(self.gateway.look_up(charge.order_id)).await? {
-            Some(found) => Ok(found),
-            None => self.call(self.gateway.authorize(charge)).await,
+    async fn make(&self, call: Call, charge: Charge) -> Result<Option<Authorization>, Unknown> {
+        match call {
+            Call::Authorize => self.call(self.gateway.authorize(charge)).await.map(Some),
+            Call::LookUp => self.call(self.gateway.look_up(charge.order_id)).await,
         }
     }
 

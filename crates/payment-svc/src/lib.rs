@@ -8,11 +8,12 @@ pub mod saga;
 mod schema;
 pub mod store;
 
-mod ask;
+pub mod ask;
 pub mod gateway;
 mod settle;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_web::web;
 use anyhow::Context;
@@ -33,11 +34,34 @@ pub use config::Config;
 /// payment-svc.
 pub struct PaymentSvc {
     gateway: Arc<Simulated>,
-    desk: Arc<Desk<Simulated>>,
+    asker: Arc<Asker<Simulated>>,
     /// Charges to ask the gateway for, from the writer after each commit …
     to_ask: mpsc::UnboundedSender<Charge>,
     /// … to the one task that asks, which takes this end when it starts.
     to_be_asked: Mutex<Option<mpsc::UnboundedReceiver<Charge>>>,
+}
+
+impl PaymentSvc {
+    /// With this gateway, whose calls end after this long; at most `max_calls` are open at a time.
+    pub fn new(gateway: Arc<Simulated>, timeout: Duration, max_calls: usize) -> Self {
+        let asker = Asker::new(gateway.clone(), timeout, max_calls);
+        let (to_ask, to_be_asked) = mpsc::unbounded_channel();
+        Self {
+            gateway,
+            asker: Arc::new(asker),
+            to_ask,
+            to_be_asked: Mutex::new(Some(to_be_asked)),
+        }
+    }
+
+    /// The charges to ask the gateway for, each after the commit that makes it necessary; for the
+    /// one who asks, so only once.
+    pub fn charges(&self) -> Option<mpsc::UnboundedReceiver<Charge>> {
+        self.to_be_asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
 }
 
 impl Service for PaymentSvc {
@@ -57,16 +81,7 @@ impl Service for PaymentSvc {
             Database::from_url(&chassis.settings.database.url).map_err(anyhow::Error::msg)?;
         let book = config.book(database.path());
         let gateway = Arc::new(Simulated::open(&book, config.behaviour())?);
-        let asker = Asker::new(gateway.clone(), config.timeout(), config.max_calls);
-        let desk = Arc::new(Desk::new(asker, chassis.clone()));
-        let (to_ask, to_be_asked) = mpsc::unbounded_channel();
-        let to_be_asked = Mutex::new(Some(to_be_asked));
-        Ok(Self {
-            gateway,
-            desk,
-            to_ask,
-            to_be_asked,
-        })
+        Ok(Self::new(gateway, config.timeout(), config.max_calls))
     }
 
     fn step(&self, tx: &mut Tx<'_>, event: &Event) -> Result<Outcome, Error> {
@@ -98,13 +113,9 @@ impl Service for PaymentSvc {
         http::routes(app);
     }
 
-    fn tasks(self: &Arc<Self>, _: &Chassis) -> Vec<Task> {
-        let desk = self.desk.clone();
-        let charges = self
-            .to_be_asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+    fn tasks(self: &Arc<Self>, chassis: &Chassis) -> Vec<Task> {
+        let desk = Arc::new(Desk::new(self.asker.clone(), chassis.clone()));
+        let charges = self.charges();
         let task = Task::new("gateway", async move {
             let charges = charges.context("the task that asks was started twice")?;
             desk.run(charges).await

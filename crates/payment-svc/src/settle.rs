@@ -23,7 +23,7 @@ const MAX_STORING: usize = 1024;
 
 /// Brings payments from `Authorizing` to their end.
 pub struct Desk<G> {
-    asker: Asker<G>,
+    asker: Arc<Asker<G>>,
     chassis: Chassis,
     /// Answers that may wait for the writer at a time: it refuses when its queue is too long.
     storing: Semaphore,
@@ -31,7 +31,7 @@ pub struct Desk<G> {
 
 impl<G: Gateway> Desk<G> {
     /// Asks with this asker, and stores what it is told with this chassis' writer.
-    pub fn new(asker: Asker<G>, chassis: Chassis) -> Self {
+    pub fn new(asker: Arc<Asker<G>>, chassis: Chassis) -> Self {
         Self {
             asker,
             chassis,

@@ -2,6 +2,7 @@
 
 // In the order of the flow: the world and the six tables, their cells, every configuration of them,
 // what must hold there, how a purchase ends, how a path is told; on top the two questions.
+pub mod record;
 pub mod table;
 pub mod world;
 

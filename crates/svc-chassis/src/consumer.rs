@@ -26,8 +26,8 @@ pub(crate) struct EventLoop<S> {
 }
 
 /// A delivery that failed and will be tried again.
-struct Retry<S> {
-    job: Box<Step<S>>,
+pub(crate) struct Retry<S> {
+    pub(crate) job: Box<Step<S>>,
     delay: Duration,
 }
 
@@ -77,16 +77,11 @@ impl<S: Service> EventLoop<S> {
         permit: OwnedSemaphorePermit,
         retry: &mpsc::UnboundedSender<Retry<S>>,
     ) -> Step<S> {
+        let stream = self.bus.stream_of(&delivery.entry).to_owned();
+        let (service, max_tries) = (self.service.clone(), self.limits.max_tries);
         Step {
-            service: self.service.clone(),
-            stream: self.bus.stream_of(&delivery.entry).to_owned(),
-            delivery,
-            max_tries: self.limits.max_tries,
-            failures: 0,
-            last_error: String::new(),
-            did: None,
-            retry: retry.clone(),
-            _permit: permit,
+            _permit: Some(permit),
+            ..Step::new(service, stream, delivery, max_tries, retry.clone())
         }
     }
 }
@@ -104,7 +99,7 @@ async fn try_again<S: Service>(mut retries: mpsc::UnboundedReceiver<Retry<S>>, w
 }
 
 /// One event as a job of the writer.
-struct Step<S> {
+pub(crate) struct Step<S> {
     service: Arc<S>,
     stream: String,
     delivery: Delivery,
@@ -114,7 +109,30 @@ struct Step<S> {
     last_error: String,
     did: Option<Did>,
     retry: mpsc::UnboundedSender<Retry<S>>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl<S> Step<S> {
+    /// One that was not tried yet; where it fails it is sent to `retry`.
+    pub(crate) fn new(
+        service: Arc<S>,
+        stream: String,
+        delivery: Delivery,
+        max_tries: u32,
+        retry: mpsc::UnboundedSender<Retry<S>>,
+    ) -> Self {
+        Self {
+            service,
+            stream,
+            delivery,
+            max_tries,
+            failures: 0,
+            last_error: String::new(),
+            did: None,
+            retry,
+            _permit: None,
+        }
+    }
 }
 
 enum Did {

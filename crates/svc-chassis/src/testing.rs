@@ -1,11 +1,14 @@
-//! For tests of services: a real database driven by hand, and the proofs that hold for every
-//! participant, whatever its book is. A proof asserts: it panics where it does not hold.
+//! For tests of services: a real database driven by hand, a whole instance driven by hand, and the
+//! proofs that hold for every participant, whatever its book is. A proof asserts: it panics where it
+//! does not hold.
 
 mod bench;
+mod instance;
 mod running;
 
 pub mod cells;
 pub mod steps;
 
 pub use bench::Bench;
+pub use instance::{Answer, Committed, Instance};
 pub use running::RunningWriter;

@@ -13,20 +13,20 @@ mod thread;
 mod tx;
 
 pub(crate) use by_hand::ByHand;
+pub(crate) use thread::WriterThread;
 pub use tx::{Cause, Tx};
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use diesel::prelude::*;
-use saga_events::Event;
 use saga_events::bus::Entry;
+use saga_events::{Event, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::Error;
 use crate::http::Problem;
 use crate::outbox;
-use thread::WriterThread;
 
 /// A unit of work that is committed or undone as a whole.
 pub(crate) trait Job: Send {
@@ -67,6 +67,9 @@ pub struct Writer {
     shared: Arc<Shared>,
 }
 
+/// Tells the time of a batch: the wall clock's, but for who runs a writer by hand.
+pub(crate) type Clock = Box<dyn Fn() -> Timestamp + Send>;
+
 /// What the writer reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
@@ -81,26 +84,14 @@ impl Writer {
     /// ends when the writer is closed, or at an error after which nobody knows what is on disk;
     /// the receiver tells which.
     pub(crate) fn start(
-        mut conn: SqliteConnection,
+        conn: SqliteConnection,
         batch_cap: usize,
         relay: mpsc::UnboundedSender<Batch>,
         health: tokio::sync::watch::Sender<Health>,
     ) -> Result<(Self, oneshot::Receiver<anyhow::Result<()>>), Error> {
-        let next_seq = outbox::last_seq(&mut conn)? + 1;
-        let shared = Arc::new(Shared {
-            queue: Mutex::default(),
-            wake: Condvar::new(),
-            max_waiting: batch_cap.saturating_mul(8),
-        });
+        let now = Box::new(Timestamp::now);
+        let (writer, mut thread) = Self::idle(conn, batch_cap, relay, health, now)?;
         let (ended, has_ended) = oneshot::channel();
-        let mut thread = WriterThread {
-            conn,
-            shared: shared.clone(),
-            batch_cap,
-            next_seq,
-            relay,
-            health,
-        };
         let spawned = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || {
@@ -109,7 +100,33 @@ impl Writer {
                 let _ = ended.send(result);
             });
         spawned.map_err(Error::internal)?;
-        Ok((Self { shared }, has_ended))
+        Ok((writer, has_ended))
+    }
+
+    /// A writer whose thread is not started: whoever has the other half runs the batches.
+    pub(crate) fn idle(
+        mut conn: SqliteConnection,
+        batch_cap: usize,
+        relay: mpsc::UnboundedSender<Batch>,
+        health: tokio::sync::watch::Sender<Health>,
+        now: Clock,
+    ) -> Result<(Self, WriterThread), Error> {
+        let next_seq = outbox::last_seq(&mut conn)? + 1;
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            max_waiting: batch_cap.saturating_mul(8),
+        });
+        let thread = WriterThread {
+            conn,
+            shared: shared.clone(),
+            batch_cap,
+            next_seq,
+            relay,
+            health,
+            now,
+        };
+        Ok((Self { shared }, thread))
     }
 
     /// Runs a job and waits until it is on disk. The job may run twice and must then do the same.
@@ -122,20 +139,29 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel();
         if self.waiting() >= self.shared.max_waiting {
             return Err(
                 Problem::unavailable("storage", "too many jobs wait for the writer").into(),
             );
         }
+        self.ask(job).await.unwrap_or_else(|_| {
+            Err(Problem::unavailable("the service", "the writer has ended").into())
+        })
+    }
+
+    /// Queues a job whose result comes after the commit.
+    pub(crate) fn ask<T, F>(&self, job: F) -> oneshot::Receiver<Result<T, Error>>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
         self.submit(Box::new(Call {
             job,
             result: None,
             answer,
         }));
-        answered.await.unwrap_or_else(|_| {
-            Err(Problem::unavailable("the service", "the writer has ended").into())
-        })
+        answered
     }
 
     /// Queues a job; `failed` is called at once when the writer is closed.
@@ -157,7 +183,7 @@ impl Writer {
         self.shared.wake.notify_one();
     }
 
-    fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         lock(&self.shared.queue).jobs.len()
     }
 }

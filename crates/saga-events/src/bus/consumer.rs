@@ -17,6 +17,17 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Of the stream that has this place among a service's [`subscriptions`](super::subscriptions).
+    pub fn new(stream: usize, id: impl Into<Box<str>>) -> Self {
+        let id = id.into();
+        Self { stream, id }
+    }
+
+    /// Its stream's place among the service's subscriptions.
+    pub const fn stream(&self) -> usize {
+        self.stream
+    }
+
     /// The entry's id in its stream, for logs and dead letters.
     pub fn id(&self) -> &str {
         &self.id

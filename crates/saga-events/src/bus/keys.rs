@@ -30,7 +30,7 @@ pub(super) fn lock(name: &str) -> String {
 
 /// Every stream that a service reads, in a fixed order. A read answers in this order, so a request to
 /// cancel comes first: it must not queue behind the work that it is to prevent.
-pub(super) fn subscriptions(service: Service, partitions: u16) -> Vec<String> {
+pub fn subscriptions(service: Service, partitions: u16) -> Vec<String> {
     let mut types: Vec<EventType> = service.consumes().collect();
     types.sort_by_key(|event_type| event_type.spec().phase != Phase::Request);
     let in_partition = |p| types.iter().map(move |event_type| stream(p, *event_type));

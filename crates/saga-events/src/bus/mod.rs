@@ -20,7 +20,7 @@ mod publisher;
 mod trim;
 
 pub use consumer::{Consumer, Delivery, Entry};
-pub use keys::{channel, partition_of, stream};
+pub use keys::{channel, partition_of, stream, subscriptions};
 pub use lock::{Lock, LockHold};
 pub use publisher::PublishError;
 pub use trim::Trimmed;

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::record::{Cell, Does, Recorder, Seen};
 use notify_svc::saga::Kind;
 use order_svc::saga::Status;
 use payment_svc::saga::State as PaymentState;
@@ -14,6 +13,7 @@ use saga_events::{
     Service, Settled,
 };
 use saga_model::prove;
+use saga_model::record::{Cell, Does, Recorder, Seen};
 use saga_model::table::{Done, Shipped, Table};
 use saga_model::world::{Input, Ledger, Luck, Row, purchase};
 use svc_chassis::Impossible;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::record::Recorder;
 use saga_events::{ReasonCode, Service};
+use saga_model::record::Recorder;
 use saga_model::table::{Shipped, Table};
 use saga_model::world::{Input, Luck, Row};
 use saga_model::{Proof, prove, prove_among_strays};

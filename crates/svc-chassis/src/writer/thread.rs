@@ -9,17 +9,19 @@ use saga_events::Timestamp;
 use tokio::sync::mpsc;
 
 use super::tx::{Said, Tx};
-use super::{Batch, Health, Job, Shared, lock};
+use super::{Batch, Clock, Health, Job, Shared, lock};
 use crate::error::{Error, Fault};
 use crate::http::Problem;
 
-pub(super) struct WriterThread {
+pub(crate) struct WriterThread {
     pub(super) conn: SqliteConnection,
     pub(super) shared: Arc<Shared>,
     pub(super) batch_cap: usize,
     pub(super) next_seq: i64,
     pub(super) relay: mpsc::UnboundedSender<Batch>,
     pub(super) health: tokio::sync::watch::Sender<Health>,
+    /// The clock: tells each batch its time.
+    pub(super) now: Clock,
 }
 
 /// The jobs of a batch that ran apart: which ones stand, which ones were undone and why.
@@ -51,6 +53,27 @@ impl WriterThread {
         if !in_order {
             std::mem::forget(self.conn);
         }
+    }
+
+    /// Commits what waits, at most so many jobs, in one batch; never waits for any.
+    ///
+    /// # Errors
+    /// As [`WriterThread::run`].
+    pub(crate) fn commit_waiting(&mut self, most: usize) -> anyhow::Result<()> {
+        let jobs: Vec<_> = {
+            let mut queue = lock(&self.shared.queue);
+            let count = queue.jobs.len().min(most);
+            queue.jobs.drain(..count).collect()
+        };
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        self.commit(jobs)
+    }
+
+    /// The connection, between two batches.
+    pub(crate) fn conn(&mut self) -> &mut SqliteConnection {
+        &mut self.conn
     }
 
     /// What waits, up to the cap; `None` when the writer is closed and nothing waits.
@@ -157,7 +180,7 @@ impl WriterThread {
 
     /// All jobs in one transaction, nothing between them. Any error undoes all.
     fn run_together(&mut self, jobs: &mut [Box<dyn Job>], said: &mut Said) -> Result<(), Error> {
-        let now = Timestamp::now();
+        let now = (self.now)();
         self.begin()?;
         let ran = jobs.iter_mut().try_for_each(|job| {
             run_one(
@@ -175,7 +198,7 @@ impl WriterThread {
     /// A savepoint around each job. An error of the storage itself undoes all, whatever the jobs
     /// had to say.
     fn run_apart(&mut self, jobs: Vec<Box<dyn Job>>, said: &mut Said) -> (Ran, Result<(), Error>) {
-        let now = Timestamp::now();
+        let now = (self.now)();
         let mut storage = self.begin();
         let ran = jobs.into_iter().map(|mut job| {
             if storage.is_err() {

@@ -1,4 +1,4 @@
-//! The shipped tables, writing down every cell that they are asked for.
+//! The cells of the shipped tables, and which of them are reached.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,9 +6,10 @@ use std::fmt;
 
 use order_svc::saga::Status;
 use saga_events::{EventType, Service};
-use saga_model::table::{Done, Shipped, Table};
-use saga_model::world::{Heard, Input, Luck, Row};
 use svc_chassis::Impossible;
+
+use crate::table::{Done, Shipped, Table};
+use crate::world::{Heard, Input, Luck, Row};
 
 /// What a step does, seen from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,10 +28,15 @@ pub enum Does {
 /// are the two ways on which a first reserve can lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cell {
+    /// Whose table.
     pub service: Service,
+    /// The state before.
     pub from: &'static str,
+    /// The input.
     pub column: &'static str,
+    /// What it does.
     pub does: Does,
+    /// The state after.
     pub to: &'static str,
 }
 
@@ -71,23 +77,35 @@ impl Cell {
             Input::Gateway(Heard::Answer(answer)) => answer.as_str(),
             Input::Gateway(Heard::TimeOut { .. }) | Input::HoldIsOld => return None,
         };
-        let (from, to) = (name(row), name(done.row.as_ref()));
+        let said = !done.says.is_empty();
+        Some(Self::between(service, column, row, done.row.as_ref(), said))
+    }
+
+    /// The cell that leads from a row to a row, saying something or not.
+    pub fn between(
+        service: Service,
+        column: &'static str,
+        before: Option<&Row>,
+        after: Option<&Row>,
+        said: bool,
+    ) -> Self {
+        let (from, to) = (name(before), name(after));
         let does = if to != from {
             Does::Changes
-        } else if !done.says.is_empty() {
+        } else if said {
             Does::Repeats
-        } else if done.row.as_ref() != row {
+        } else if after != before {
             Does::Notes
         } else {
             Does::Nothing
         };
-        Some(Self {
+        Self {
             service,
             from,
             column,
             does,
             to,
-        })
+        }
     }
 }
 
@@ -106,15 +124,20 @@ pub fn name(row: Option<&Row>) -> &'static str {
 /// One step, as it was first seen in its cell.
 #[derive(Clone)]
 pub struct Seen {
+    /// The row before.
     pub row: Option<Row>,
+    /// What it was given.
     pub input: Input,
+    /// What came of it.
     pub done: Done,
 }
 
-/// The shipped tables, and what was seen of them.
+/// The shipped tables, writing down every cell that they are asked for.
 #[derive(Default)]
 pub struct Recorder {
+    /// Every cell that was asked for.
     pub seen: RefCell<BTreeMap<Cell, Seen>>,
+    /// How often an order was cancelled for which reason.
     pub reasons: RefCell<BTreeMap<&'static str, usize>>,
 }
 
