@@ -36,6 +36,20 @@ diesel::table! {
         event_type -> Nullable<Text>,
         event -> Text,
         created_at -> BigInt,
+        state -> Text,
+        form -> Text,
+    }
+}
+
+diesel::table! {
+    dead_letter_trail (id) {
+        id -> BigInt,
+        dead_letter_id -> BigInt,
+        act -> Text,
+        reason -> Text,
+        by -> Nullable<Text>,
+        outcome -> Text,
+        time -> BigInt,
     }
 }
 

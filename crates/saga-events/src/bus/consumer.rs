@@ -41,8 +41,19 @@ pub struct Delivery {
     pub entry: Entry,
     /// The event, or why it is none.
     pub event: Result<Event, Undecodable>,
-    /// The entry's text where it could not be decoded, for the dead letter.
-    pub raw: Option<String>,
+    /// The entry as it came, for the dead letter.
+    pub raw: Raw,
+}
+
+/// What an entry held, byte for byte: the evidence where it cannot be applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Raw {
+    /// The value of its one field, `event`.
+    Event(Vec<u8>),
+    /// Other fields than that one: names and values in turn.
+    Fields(Vec<Vec<u8>>),
+    /// Nothing: the entry was trimmed before it was read.
+    Gone,
 }
 
 /// A member of a service's consumer group. Not shared: a blocking read stalls its connection.
@@ -257,33 +268,34 @@ fn push_entries(stream: usize, entries: Value, deliveries: &mut Vec<Delivery>) {
 }
 
 fn delivery(entry: Entry, fields: Option<Value>) -> Delivery {
-    let Some(Value::Array(fields)) = fields else {
+    let undecodable = |why: &str| Err(Undecodable { why: why.into() });
+    let Some(Value::Array(mut fields)) = fields else {
         // Trimmed while pending: the id is all that is left of it.
-        let why = "the entry was trimmed before it was read".to_owned();
         return Delivery {
             entry,
-            event: Err(Undecodable { why }),
-            raw: None,
+            event: undecodable("the entry was trimmed before it was read"),
+            raw: Raw::Gone,
         };
     };
-    match fields.as_slice() {
+    let (event, raw) = match fields.as_mut_slice() {
         [Value::BulkString(name), Value::BulkString(json)]
             if name == super::keys::FIELD.as_bytes() =>
         {
-            let event = Event::decode(json);
-            let raw = event
-                .is_err()
-                .then(|| String::from_utf8_lossy(json).into_owned());
-            Delivery { entry, event, raw }
+            (Event::decode(json), Raw::Event(std::mem::take(json)))
         }
-        other => {
-            let why = "an entry has one field, `event`".to_owned();
-            Delivery {
-                entry,
-                event: Err(Undecodable { why }),
-                raw: Some(format!("{other:?}")),
-            }
-        }
+        _ => (
+            undecodable("an entry has one field, `event`"),
+            Raw::Fields(fields.into_iter().map(bytes).collect()),
+        ),
+    };
+    Delivery { entry, event, raw }
+}
+
+/// Names and values are strings of bytes; whatever else Redis may say is kept as it is shown.
+fn bytes(value: Value) -> Vec<u8> {
+    match value {
+        Value::BulkString(bytes) => bytes,
+        other => format!("{other:?}").into_bytes(),
     }
 }
 

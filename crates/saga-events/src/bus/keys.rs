@@ -11,6 +11,11 @@ pub fn stream(partition: u16, event_type: EventType) -> String {
     format!("saga:{{{partition}}}:{event_type}")
 }
 
+/// The event type that a stream of this name carries.
+pub fn carried_by(stream: &str) -> Option<EventType> {
+    stream.rsplit(':').next()?.parse().ok()
+}
+
 /// The Pub/Sub channel that carries a live copy of every event of this type.
 pub fn channel(event_type: EventType) -> &'static str {
     event_type.as_str()

@@ -19,8 +19,8 @@ mod lock;
 mod publisher;
 mod trim;
 
-pub use consumer::{Consumer, Delivery, Entry};
-pub use keys::{channel, partition_of, stream, subscriptions};
+pub use consumer::{Consumer, Delivery, Entry, Raw};
+pub use keys::{carried_by, channel, partition_of, stream, subscriptions};
 pub use lock::{Lock, LockHold};
 pub use publisher::PublishError;
 pub use trim::Trimmed;

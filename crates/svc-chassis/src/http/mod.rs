@@ -1,6 +1,7 @@
 //! HTTP, as all six services speak it.
 
 mod body;
+mod dead_letters;
 mod edge;
 mod problem;
 mod resource;

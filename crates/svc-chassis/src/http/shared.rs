@@ -18,6 +18,7 @@ pub fn shared_routes<S: Service>(app: &mut web::ServiceConfig) {
     resource("/health/ready").get(ready).register(app);
     resource("/sagas").get(sagas::<S>).register(app);
     resource("/sagas/{orderId}").get(saga::<S>).register(app);
+    super::dead_letters::routes::<S>(app);
 }
 
 async fn live() -> HttpResponse {

@@ -1,6 +1,5 @@
 //! The thread that runs, commits and answers batches of jobs.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
 use diesel::connection::SimpleConnection;
@@ -8,7 +7,7 @@ use diesel::prelude::*;
 use saga_events::Timestamp;
 use tokio::sync::mpsc;
 
-use super::tx::{Said, Tx};
+use super::tx::{Said, Tx, caught};
 use super::{Batch, Clock, Health, Job, Shared, lock};
 use crate::error::{Error, Fault};
 use crate::http::Problem;
@@ -183,14 +182,12 @@ impl WriterThread {
         let now = (self.now)();
         self.begin()?;
         let ran = jobs.iter_mut().try_for_each(|job| {
-            run_one(
-                job.as_mut(),
-                &mut Tx {
-                    conn: &mut self.conn,
-                    said,
-                    now,
-                },
-            )
+            let mut tx = Tx {
+                conn: &mut self.conn,
+                said,
+                now,
+            };
+            caught(|| job.run(&mut tx))
         });
         self.finish(ran)
     }
@@ -226,30 +223,12 @@ impl WriterThread {
         said: &mut Said,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let marks = (
-            said.next_seq,
-            said.events.len(),
-            said.acks.len(),
-            said.after_commit.len(),
-        );
-        self.conn.batch_execute("SAVEPOINT job")?;
-        let result = run_one(
-            job,
-            &mut Tx {
-                conn: &mut self.conn,
-                said,
-                now,
-            },
-        );
-        if result.is_err() {
-            self.conn.batch_execute("ROLLBACK TO job")?;
-            said.next_seq = marks.0;
-            said.events.truncate(marks.1);
-            said.acks.truncate(marks.2);
-            said.after_commit.truncate(marks.3);
-        }
-        self.conn.batch_execute("RELEASE job")?;
-        result
+        let mut tx = Tx {
+            conn: &mut self.conn,
+            said,
+            now,
+        };
+        tx.apart(|tx| job.run(tx), |()| true)
     }
 
     fn finish(&mut self, result: Result<(), Error>) -> Result<(), Error> {
@@ -260,12 +239,6 @@ impl WriterThread {
         }
         result
     }
-}
-
-/// Runs a job; one that panics has failed like one that returns an error.
-fn run_one(job: &mut dyn Job, tx: &mut Tx<'_>) -> Result<(), Error> {
-    catch_unwind(AssertUnwindSafe(|| job.run(tx)))
-        .unwrap_or_else(|_| Err(Error::internal("the job panicked; see the line above")))
 }
 
 /// The storage's error, once for each job of the batch that it undid.

@@ -1,5 +1,8 @@
 //! What a job works on.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use saga_events::bus::Entry;
 use saga_events::{Event, EventId, EventType, Message, Timestamp, TraceParent};
@@ -73,6 +76,36 @@ impl Tx<'_> {
         self.said.after_commit.push(Box::new(run));
     }
 
+    /// Runs this in a savepoint of its own. What it did and said stays only when it succeeds and
+    /// `stands` says so; a panic counts as an error. The job goes on either way.
+    ///
+    /// # Errors
+    /// What `run` returned, or the database's where the savepoint cannot be made or left.
+    pub(crate) fn apart<T>(
+        &mut self,
+        run: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
+        stands: impl FnOnce(&T) -> bool,
+    ) -> Result<T, Error> {
+        let marks = (
+            self.said.next_seq,
+            self.said.events.len(),
+            self.said.acks.len(),
+            self.said.after_commit.len(),
+        );
+        // Savepoints of one name nest: each of these statements means the innermost.
+        self.conn.batch_execute("SAVEPOINT apart")?;
+        let result = caught(|| run(self));
+        if !result.as_ref().is_ok_and(stands) {
+            self.conn.batch_execute("ROLLBACK TO apart")?;
+            self.said.next_seq = marks.0;
+            self.said.events.truncate(marks.1);
+            self.said.acks.truncate(marks.2);
+            self.said.after_commit.truncate(marks.3);
+        }
+        self.conn.batch_execute("RELEASE apart")?;
+        result
+    }
+
     /// How much was said so far in this batch: a mark for [`Tx::said_since`].
     pub(crate) fn mark(&self) -> usize {
         self.said.events.len()
@@ -87,4 +120,10 @@ impl Tx<'_> {
     pub(crate) fn acknowledge(&mut self, entry: Entry) {
         self.said.acks.push(entry);
     }
+}
+
+/// Runs this; one that panics has failed like one that returns an error.
+pub(super) fn caught<T>(run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err(Error::internal("the job panicked; see the line above")))
 }
