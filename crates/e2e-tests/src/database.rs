@@ -1,13 +1,15 @@
-//! What a service has stored, read from its file. Only for what no HTTP call tells.
+//! What a service has stored, read from its file: only for what no HTTP call tells. And faults that
+//! are planted there.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use saga_events::OrderId;
 
-/// A service's SQLite file, opened read-only.
+/// A service's SQLite file.
 #[derive(Debug, Clone)]
 pub struct File {
     path: PathBuf,
@@ -93,6 +95,36 @@ impl File {
             .into_iter()
             .map(|Name { name }| (name.clone(), count(&name)))
             .collect()
+    }
+
+    /// All that is stored, each row as text, by table. Left out is what [`File::rows`] leaves out,
+    /// and the dead letters with their trail.
+    pub fn contents(&self) -> BTreeMap<String, Vec<String>> {
+        let tables = self.rows().into_keys();
+        let tables = tables.filter(|table| !table.starts_with("dead_letter"));
+        tables
+            .map(|table| (table.clone(), self.table(&table)))
+            .collect()
+    }
+
+    fn table(&self, table: &str) -> Vec<String> {
+        let conn = &mut self.open();
+        let sql = format!("SELECT name FROM pragma_table_info('{table}')");
+        let columns: Vec<Name> = diesel::sql_query(sql).load(conn).unwrap();
+        let columns = columns
+            .iter()
+            .map(|column| format!("quote(\"{}\")", column.name));
+        let row = columns.collect::<Vec<_>>().join(" || ' ' || ");
+        let sql = format!("SELECT {row} AS name FROM {table} ORDER BY 1");
+        let rows: Vec<Name> = diesel::sql_query(sql).load(conn).unwrap();
+        rows.into_iter().map(|Name { name }| name).collect()
+    }
+
+    /// Runs statements as no service would: to plant a fault.
+    pub fn run(&self, sql: &str) {
+        let mut conn = SqliteConnection::establish(&self.path.to_string_lossy()).unwrap();
+        conn.batch_execute(&format!("PRAGMA busy_timeout = 5000; {sql}"))
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
     fn open(&self) -> SqliteConnection {

@@ -41,16 +41,16 @@ pub fn envelope(message: Message) -> String {
 
 impl System {
     /// Appends an entry of one field to the stream of this event type.
-    pub async fn plant(&self, event_type: EventType, field: &str, text: &str) {
+    pub async fn plant(&self, event_type: EventType, field: &str, value: impl AsRef<[u8]>) {
         let key = stream(0, event_type);
-        self.redis()
-            .ask_words::<String>(&["XADD", &key, "*", field, text])
-            .await;
+        let words = ["XADD", &key, "*", field].map(str::as_bytes);
+        let words = [&words[..], &[value.as_ref()]].concat();
+        self.redis().ask_words::<String>(&words).await;
     }
 
     /// Publishes a message as if its owner had said it.
     pub async fn forge(&self, message: Message) {
-        self.plant(message.event_type, "event", &envelope(message))
+        self.plant(message.event_type, "event", envelope(message))
             .await;
     }
 
@@ -67,6 +67,43 @@ impl System {
             }
         };
         self.journal(order).await.into_iter().map(message).collect()
+    }
+
+    /// Waits until every order is closed: its buyer was told, and order-svc knows.
+    pub async fn until_closed(&self) {
+        let sql = "SELECT count(*) AS number FROM orders WHERE told = 0";
+        let ask = async || match self.file(Service::Order).number(sql) {
+            0 => Ok(()),
+            open => Err(format!("{open} are not")),
+        };
+        eventually("every order is closed", PATIENCE, ask).await;
+    }
+
+    /// Waits until everything that is on the streams is read and acknowledged.
+    pub async fn until_read(&self) {
+        for event_type in EventType::ALL.iter().copied() {
+            for consumer in event_type.spec().consumers {
+                let key = stream(0, event_type);
+                let ask = async || match self.unread(&key, *consumer).await {
+                    0 => Ok(()),
+                    unread => Err(format!("{unread} are not")),
+                };
+                eventually(&format!("{consumer} has read {key}"), PATIENCE, ask).await;
+            }
+        }
+    }
+
+    /// Entries of a stream that its consumer has not read or not acknowledged.
+    async fn unread(&self, key: &str, consumer: Service) -> i64 {
+        let groups: Vec<std::collections::BTreeMap<String, redis::Value>> =
+            self.redis().ask(&format!("XINFO GROUPS {key}")).await;
+        let number = |value: &redis::Value| redis::from_redis_value_ref::<i64>(value).unwrap_or(0);
+        let text = |value: &redis::Value| redis::from_redis_value_ref::<String>(value).ok();
+        let mut own = groups
+            .iter()
+            .filter(|group| text(&group["name"]).as_deref() == Some(consumer.as_str()));
+        own.next()
+            .map_or(0, |group| number(&group["pending"]) + number(&group["lag"]))
     }
 
     /// Waits until a service has so many dead letters.

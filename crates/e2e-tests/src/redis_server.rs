@@ -86,15 +86,21 @@ impl RedisServer {
         self.ask_words(&words).await
     }
 
-    /// Sends one command, its words apart: for those that contain spaces.
-    pub async fn ask_words<T: FromRedisValue>(&self, words: &[&str]) -> T {
+    /// Sends one command, its words apart: for those that contain spaces, or are no text.
+    pub async fn ask_words<T: FromRedisValue>(&self, words: &[impl AsRef<[u8]>]) -> T {
         let client = redis::Client::open(self.url()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let mut command = redis::cmd(words[0]);
-        command.arg(&words[1..]);
+        let mut command = redis::Cmd::new();
+        words.iter().for_each(|word| {
+            command.arg(word.as_ref());
+        });
+        let text = words
+            .iter()
+            .map(|word| word.as_ref().escape_ascii().to_string());
+        let text = text.collect::<Vec<_>>().join(" ");
         command
             .query_async(&mut connection)
             .await
-            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 }

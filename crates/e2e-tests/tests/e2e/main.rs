@@ -14,6 +14,7 @@ mod owners;
 mod purchase;
 mod refusals;
 mod regressions;
+mod replays;
 mod seed_paths;
 mod singletons;
 mod standby;
