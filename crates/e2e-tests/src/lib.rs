@@ -14,6 +14,7 @@ mod model;
 mod ports;
 mod process;
 mod redis_server;
+mod sagactl;
 mod shop;
 mod stage;
 mod system;
@@ -27,6 +28,7 @@ pub use model::{Account, Hold, Inventory, Item, Notification, Order, Payment, Sa
 pub use ports::free_port;
 pub use process::{Process, Signal, binary};
 pub use redis_server::RedisServer;
+pub use sagactl::Told;
 pub use shop::{Ledger, Sale};
 pub use stage::Stage;
 pub use system::{Builder, System};

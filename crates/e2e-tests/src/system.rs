@@ -156,16 +156,21 @@ impl System {
             format!("sqlite:{}", self.path(service, "db").display()),
         );
         command.env("SAGA__INSTANCE", format!("{service}-1"));
-        for (other, client) in &self.clients {
-            let name = other.as_str().trim_end_matches("-svc").to_uppercase();
-            command.env(format!("SAGA__SERVICES__{name}"), client.base());
-        }
+        self.name_services(&mut command);
         for (only, key, value) in &self.environment {
             if only.is_none_or(|only| only == service) {
                 command.env(key, value);
             }
         }
         command
+    }
+
+    /// Says where the services are, as they and the operator's tool read it.
+    pub(crate) fn name_services(&self, command: &mut Command) {
+        for (service, client) in &self.clients {
+            let name = service.as_str().trim_end_matches("-svc").to_uppercase();
+            command.env(format!("SAGA__SERVICES__{name}"), client.base());
+        }
     }
 
     /// Starts a service; it is not ready yet.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::exit::Unreachable;
 use crate::services::Services;
 
 /// A call that does not wait for a purchase is answered at once; longer is a fault.
@@ -113,6 +114,16 @@ impl Client {
             .await
     }
 
+    /// `DELETE`.
+    ///
+    /// # Errors
+    /// No answer, or one that is not a success.
+    pub async fn delete<T: DeserializeOwned>(&self, service: Service, path: &str) -> Result<T> {
+        let request = self.http.delete(self.url(service, path));
+        self.read(service, path, self.send(service, request).await?)
+            .await
+    }
+
     fn url(&self, service: Service, path: &str) -> String {
         format!("{}{path}", self.services.url(service))
     }
@@ -120,14 +131,15 @@ impl Client {
     async fn send(&self, service: Service, request: RequestBuilder) -> Result<Response> {
         request.send().await.map_err(|error| {
             let url = self.services.url(service);
-            match error {
-                error if error.is_timeout() => anyhow!("{service} at {url} answers too slowly"),
-                error if error.is_builder() => anyhow!("{service}: {url} is not a URL"),
+            let away = match error {
+                error if error.is_builder() => return anyhow!("{service}: {url} is not a URL"),
+                error if error.is_timeout() => format!("{service} at {url} answers too slowly"),
                 error if error.is_connect() => {
-                    anyhow!("{service} does not answer at {url}: is it running?")
+                    format!("{service} does not answer at {url}: is it running?")
                 }
-                error => anyhow!(error).context(format!("{service} at {url}")),
-            }
+                error => format!("{service} at {url} broke off: {error}"),
+            };
+            Unreachable(away).into()
         })
     }
 
@@ -142,6 +154,10 @@ impl Client {
             .bytes()
             .await
             .with_context(|| format!("{service} broke off at {path}"))?;
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let away = format!("{service} turns {path} away{}", detail(&body));
+            return Err(Unreachable(away).into());
+        }
         if !status.is_success() {
             bail!("{service} answered {status} to {path}{}", detail(&body));
         }

@@ -2,21 +2,25 @@
 
 mod client;
 mod demo;
+mod dlq;
+mod exit;
 mod journal;
 mod screen;
 mod services;
+mod table;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use client::Client;
+use exit::Exit;
 use screen::Screen;
 use services::Services;
 
 /// The operator's tool of the purchase saga.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -24,27 +28,47 @@ struct Cli {
     services: Services,
 }
 
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done, as told on standard error; \
+    3 a service does not answer; 64 a wrong command line";
+const DLQ_EXIT_CODES: &str = "Exit codes: 0 done, or listed; 1 a dead letter is not there or not \
+    open, or stays one after its replay; 3 a service does not answer, the others are told all the \
+    same; 64 a wrong command line";
+
 #[derive(Subcommand)]
 enum Command {
     /// Buys twice: one purchase completes, one is compensated. Shows both
     Demo(demo::Options),
+    /// Dead letters, the events that a service could not apply: reads, replays, discards them
+    #[command(subcommand, after_help = DLQ_EXIT_CODES)]
+    Dlq(dlq::Command),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { command, services } = Cli::parse();
-    match run(command, services).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("sagactl: {error:#}");
-            ExitCode::FAILURE
+    let Cli { command, services } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version come here, too, and are no fault.
+        Err(told) if told.use_stderr() => {
+            let _ = told.print();
+            return ExitCode::from(Exit::USAGE);
         }
-    }
+        Err(told) => told.exit(),
+    };
+    let exit = run(command, services).await.unwrap_or_else(|error| {
+        eprintln!("sagactl: {error:#}");
+        Exit::of(&error)
+    });
+    exit.into()
 }
 
-async fn run(command: Command, services: Services) -> anyhow::Result<()> {
+async fn run(command: Command, services: Services) -> anyhow::Result<Exit> {
     let client = Client::new(services)?;
+    let screen = &mut Screen::stdout();
     match command {
-        Command::Demo(options) => demo::run(&client, &mut Screen::stdout(), &options).await,
+        Command::Demo(options) => {
+            demo::run(&client, screen, &options).await?;
+            Ok(Exit::Clean)
+        }
+        Command::Dlq(command) => dlq::run(&client, screen, &command).await,
     }
 }

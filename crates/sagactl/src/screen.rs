@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, Stdout, Write};
 
 use saga_events::Phase;
 
+use crate::table::Table;
+
 /// How a piece of text stands out.
 #[derive(Debug, Clone, Copy)]
 pub enum Tone {
@@ -64,6 +66,27 @@ impl Screen {
     /// Nobody reads any more.
     pub fn line(&mut self, text: impl fmt::Display) -> io::Result<()> {
         writeln!(self.out, "{text}")
+    }
+
+    /// Writes a value as JSON, for programs.
+    ///
+    /// # Errors
+    /// Nobody reads any more.
+    pub fn json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+        self.line(serde_json::to_string_pretty(value)?)?;
+        Ok(())
+    }
+
+    /// Writes a table, its headline faint.
+    ///
+    /// # Errors
+    /// Nobody reads any more.
+    pub fn table(&mut self, table: &Table) -> io::Result<()> {
+        for (number, line) in table.lines().enumerate() {
+            let tone = (number == 0).then_some(Tone::Faint);
+            self.line(self.paint(tone, line))?;
+        }
+        Ok(())
     }
 
     /// The text in this tone.

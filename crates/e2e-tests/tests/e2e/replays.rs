@@ -3,6 +3,7 @@
 
 mod everything;
 mod refused;
+mod tool;
 
 use e2e_tests::{Answer, PATIENCE, Sale, System, envelope, eventually, settled};
 use reqwest::Method;

@@ -96,7 +96,10 @@ impl Tx<'_> {
         self.conn.batch_execute("SAVEPOINT apart")?;
         let result = caught(|| run(self));
         if !result.as_ref().is_ok_and(stands) {
-            self.conn.batch_execute("ROLLBACK TO apart")?;
+            if let Err(error) = self.conn.batch_execute("ROLLBACK TO apart") {
+                // SQLite has undone the whole transaction by itself: the first error tells why.
+                return Err(result.err().unwrap_or(error.into()));
+            }
             self.said.next_seq = marks.0;
             self.said.events.truncate(marks.1);
             self.said.acks.truncate(marks.2);
