@@ -52,6 +52,10 @@ impl Service for ItemSvc {
         participant::sagas(conn, after, state, limit)
     }
 
+    fn is_over(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<bool> {
+        participant::is_over(conn, order)
+    }
+
     fn routes(app: &mut actix_web::web::ServiceConfig) {
         http::routes(app);
     }

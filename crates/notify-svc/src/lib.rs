@@ -82,6 +82,10 @@ impl Service for NotifySvc {
         store::sagas(conn, after, state, limit)
     }
 
+    fn is_over(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<bool> {
+        store::is_over(conn, order)
+    }
+
     fn routes(app: &mut web::ServiceConfig) {
         http::routes(app);
     }

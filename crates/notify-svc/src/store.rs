@@ -115,6 +115,14 @@ pub fn saga_of(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<Op
         .map(saga_row))
 }
 
+/// Whether the buyer was told: there is nothing else to do about a purchase here.
+///
+/// # Errors
+/// The database's.
+pub fn is_over(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<bool> {
+    Ok(notification_of(conn, order_id)?.is_some())
+}
+
 /// A page of notifications in order of the order's id.
 ///
 /// # Errors

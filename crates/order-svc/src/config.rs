@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use svc_chassis::Validate;
+use svc_chassis::config::Settings;
 
 /// What only order-svc can be told.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,6 +36,20 @@ impl OrderConfig {
 }
 
 impl Validate for OrderConfig {
+    /// While an order is open, its whole journal is there to be read at all services.
+    fn validate_with(&self, shared: &Settings) -> Result<(), String> {
+        let (least_s, kept_s) = (
+            (self.deadline_ms * 2).div_ceil(1000),
+            shared.retention.journal_s,
+        );
+        if kept_s < least_s {
+            return Err(format!(
+                "retention.journal_s: must be at least {least_s}, twice order.deadline_ms, not {kept_s}"
+            ));
+        }
+        Ok(())
+    }
+
     fn validate(&self) -> Result<(), String> {
         const DAY_MS: u64 = 86_400_000;
         for (key, value, min, max) in [

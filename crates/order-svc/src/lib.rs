@@ -105,6 +105,10 @@ impl Service for OrderSvc {
         store::sagas(conn, after, state, limit)
     }
 
+    fn is_over(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<bool> {
+        store::is_over(conn, order)
+    }
+
     fn routes(app: &mut actix_web::web::ServiceConfig) {
         http::routes(app);
     }

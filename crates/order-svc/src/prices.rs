@@ -18,6 +18,9 @@ const READ: Duration = Duration::from_secs(1);
 /// A known price is used this much longer when item-svc does not answer.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// The most prices at hand: some megabytes, whatever the catalogue's size.
+const MOST: usize = 20_000;
+
 /// The prices at hand. Cheap to clone.
 #[derive(Clone)]
 pub struct Prices {
@@ -36,6 +39,21 @@ struct Book {
 struct Known {
     price: Amount,
     fresh_until: Instant,
+}
+
+impl Book {
+    /// Keeps a price. A full book loses those that are no longer current first, then any: they are
+    /// read again when somebody wants them.
+    fn keep(&mut self, item: ItemId, price: Known, most: usize) {
+        if self.known.len() >= most && !self.known.contains_key(&item) {
+            let now = Instant::now();
+            self.known.retain(|_, known| now < known.fresh_until);
+            if self.known.len() >= most {
+                self.known.clear();
+            }
+        }
+        self.known.insert(item, price);
+    }
 }
 
 /// What a read says: there is no such item, or item-svc is away.
@@ -122,13 +140,8 @@ impl Prices {
         book.reads.remove(&item);
         match asked {
             Ok(Some(price)) => {
-                book.known.insert(
-                    item,
-                    Known {
-                        price,
-                        fresh_until: Instant::now() + self.time_to_live,
-                    },
-                );
+                let fresh_until = Instant::now() + self.time_to_live;
+                book.keep(item, Known { price, fresh_until }, MOST);
                 Ok(price)
             }
             Ok(None) => {
@@ -154,4 +167,32 @@ impl Prices {
 #[derive(Deserialize)]
 struct Priced {
     price: Amount,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_book_loses_old_prices_first_and_never_becomes_longer() {
+        let (mut book, now) = (Book::default(), Instant::now());
+        let price = |fresh_until| Known {
+            price: Amount::MIN,
+            fresh_until,
+        };
+        let (old, fresh) = (now, now + Duration::from_secs(60));
+        let current = ItemId::new();
+        book.keep(current, price(fresh), 3);
+        book.keep(ItemId::new(), price(old), 3);
+        book.keep(ItemId::new(), price(old), 3);
+        book.keep(current, price(fresh), 3);
+        assert_eq!(book.known.len(), 3, "a known price takes no other's place");
+        book.keep(ItemId::new(), price(fresh), 3);
+        assert_eq!(book.known.len(), 2);
+        assert!(book.known.contains_key(&current));
+        for _ in 0..10 {
+            book.keep(ItemId::new(), price(fresh), 3);
+            assert!(book.known.len() <= 3);
+        }
+    }
 }

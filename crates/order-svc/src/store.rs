@@ -8,7 +8,6 @@ use saga_events::{
     TraceParent, UserId,
 };
 use svc_chassis::SagaRow;
-use svc_chassis::schema::outbox;
 
 use crate::saga::{Order, Status};
 use crate::schema::orders;
@@ -236,15 +235,13 @@ pub fn count_open(conn: &mut SqliteConnection) -> QueryResult<i64> {
         .get_result(conn)
 }
 
-/// The last row of the outbox.
+/// Whether an order is closed: final, and its buyer told.
 ///
 /// # Errors
 /// The database's.
-pub fn last_seq(conn: &mut SqliteConnection) -> QueryResult<i64> {
-    let last: Option<i64> = outbox::table
-        .select(diesel::dsl::max(outbox::seq))
-        .get_result(conn)?;
-    Ok(last.unwrap_or(0))
+pub fn is_over(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<bool> {
+    let told = orders::table.find(order).select(orders::told);
+    Ok(told.get_result(conn).optional()?.unwrap_or(false))
 }
 
 /// An order as `GET /sagas/{orderId}` shows it.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use saga_events::bus::stream;
 use saga_events::{EventId, OrderId, ReasonCode, Timestamp};
+use svc_chassis::outbox;
 use svc_chassis::singleton::{Fence, Singleton};
 use svc_chassis::{Chassis, Error, Outcome, Tx};
 use tokio::task::JoinSet;
@@ -100,7 +101,7 @@ impl Sweep {
     async fn count(&self) -> Result<(), Error> {
         let live = self.live.clone();
         let count = move |tx: &mut Tx<'_>| {
-            let (open, last_seq) = (store::count_open(tx.conn())?, store::last_seq(tx.conn())?);
+            let (open, last_seq) = (store::count_open(tx.conn())?, outbox::last_seq(tx.conn())?);
             let live = live.clone();
             tx.after_commit(move || live.load.set(open, last_seq));
             Ok(())

@@ -395,7 +395,7 @@ fn the_sweep_finds_what_is_overdue_and_what_is_due_and_published() {
     store::postpone(conn, id, later(9)).unwrap();
     assert_eq!(pending(conn, later(3), last_seq), [id_of(&first)]);
     assert_eq!(store::count_open(conn).unwrap(), 3);
-    assert_eq!(store::last_seq(conn).unwrap(), last_seq + 1);
+    assert_eq!(outbox::last_seq(conn).unwrap(), last_seq + 1);
     shop.hear(&paid(id));
     assert_eq!(store::count_open(shop.bench.conn()).unwrap(), 2);
 }

@@ -109,6 +109,10 @@ impl Service for PaymentSvc {
         store::sagas(conn, after, state, limit)
     }
 
+    fn is_over(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<bool> {
+        store::is_over(conn, order)
+    }
+
     fn routes(app: &mut web::ServiceConfig) {
         http::routes(app);
     }

@@ -176,6 +176,18 @@ pub fn saga_of(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<Op
     Ok(row_of(conn, order_id)?.map(SagaRow::from))
 }
 
+/// Whether a payment is decided.
+///
+/// # Errors
+/// The database's.
+pub fn is_over(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<bool> {
+    let state = payments::table.find(order_id).select(payments::state);
+    Ok(match state.get_result::<State>(conn).optional()? {
+        Some(State::Processed | State::Failed) => true,
+        Some(State::Authorizing) | None => false,
+    })
+}
+
 /// A page of payments in order of the order's id.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ use crate::consumer::EventLoop;
 use crate::database::Database;
 use crate::http::{Problem, edge, resource, shared_routes};
 use crate::relay::{Published, Relay};
+use crate::retention;
 use crate::service::Service;
 use crate::trimmer;
 use crate::writer::{Health, Writer};
@@ -92,6 +93,8 @@ async fn serve<S: Service>(
     parts.spawn(async move { ("consumer", consumer.run().await) });
     let trim = trimmer::run(S::ME, bus, writer.clone(), published, stop.clone());
     parts.spawn(async move { ("trimmer", trim.await) });
+    let prune = retention::run::<S>(chassis.clone());
+    parts.spawn(async move { ("retention", prune.await) });
     for task in service.tasks(&chassis) {
         parts.spawn(async move { (task.name, task.run.await) });
     }

@@ -13,6 +13,8 @@ use serde::de::DeserializeOwned;
 use crate::database::Database;
 
 const DEFAULTS: &str = include_str!("defaults.toml");
+/// "For ever", in seconds.
+const CENTURY_S: u64 = 100 * 365 * 86_400;
 
 /// What all six services have in common. Every key is explained in `defaults.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +32,8 @@ pub struct Settings {
     pub bus: BusConfig,
     /// Reading events.
     pub consumer: Consumption,
+    /// How long what is over is kept.
+    pub retention: Retention,
     /// What is logged, and how.
     pub log: Log,
     /// Where the six services are.
@@ -70,6 +74,16 @@ pub struct Consumption {
     pub max_in_flight: usize,
     /// Tries of a step before its event is a dead letter.
     pub max_tries: u32,
+}
+
+/// How long what is over is kept.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Published rows of the journal whose order is over, in seconds.
+    pub journal_s: u64,
+    /// Idempotency keys, in seconds.
+    pub idempotency_keys_s: u64,
 }
 
 /// What is logged, and how.
@@ -137,6 +151,14 @@ pub trait Validate {
     /// # Errors
     /// One line: the key and why, `order.deadline_ms must be at least 1000`.
     fn validate(&self) -> Result<(), String>;
+
+    /// Checks what has to fit to the sections that all services share.
+    ///
+    /// # Errors
+    /// One line, as [`Validate::validate`].
+    fn validate_with(&self, _shared: &Settings) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// Whose configuration it is.
@@ -192,6 +214,7 @@ pub fn load<C: DeserializeOwned + Validate>(
     complete(&mut settings, owner.service);
     check(&settings)?;
     own.validate().map_err(ConfigError)?;
+    own.validate_with(&settings).map_err(ConfigError)?;
     Ok((settings, own))
 }
 
@@ -234,6 +257,7 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
         database,
         bus,
         consumer,
+        retention,
         log,
         services,
         ..
@@ -298,6 +322,13 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
             1 << 20,
         ),
         ("consumer.max_tries", consumer.max_tries.into(), 1, 1_000),
+        ("retention.journal_s", retention.journal_s, 1, CENTURY_S),
+        (
+            "retention.idempotency_keys_s",
+            retention.idempotency_keys_s,
+            1,
+            CENTURY_S,
+        ),
     ] {
         if value < min || value > max {
             return wrong(key, format!("must be from {min} to {max}, not {value}"));

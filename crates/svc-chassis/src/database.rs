@@ -133,6 +133,33 @@ impl Database {
     }
 }
 
+/// How long the write-ahead log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+pub(crate) struct WalState {
+    /// Its pages.
+    #[diesel(sql_type = diesel::sql_types::Integer, column_name = log)]
+    pub pages: i32,
+    /// Those of them that are in the database file, too.
+    #[diesel(sql_type = diesel::sql_types::Integer, column_name = checkpointed)]
+    pub moved: i32,
+}
+
+/// How long the write-ahead log is; changes nothing.
+pub(crate) fn wal_state(conn: &mut SqliteConnection) -> QueryResult<WalState> {
+    diesel::sql_query("PRAGMA wal_checkpoint(NOOP)").get_result(conn)
+}
+
+/// Copies pages of the write-ahead log to the database file, as far as readers allow. Waits for
+/// nobody.
+pub(crate) fn checkpoint(conn: &mut SqliteConnection) -> QueryResult<WalState> {
+    diesel::sql_query("PRAGMA wal_checkpoint(PASSIVE)").get_result(conn)
+}
+
+/// From now on, this connection's commits do not move pages to the database file: the owner does.
+pub(crate) fn checkpoint_by_hand(conn: &mut SqliteConnection) -> QueryResult<()> {
+    conn.batch_execute("PRAGMA wal_autocheckpoint = 0")
+}
+
 #[derive(QueryableByName)]
 struct Check {
     #[diesel(sql_type = diesel::sql_types::Text)]

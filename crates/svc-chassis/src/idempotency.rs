@@ -3,6 +3,7 @@
 
 use actix_web::{HttpRequest, HttpResponseBuilder};
 use diesel::prelude::*;
+use saga_events::Timestamp;
 use serde_json::Value;
 
 use crate::error::Error;
@@ -49,7 +50,7 @@ impl IdempotencyKey {
     /// 422 when it came with another body.
     pub fn look_up(&self, conn: &mut SqliteConnection) -> Result<Option<String>, Error> {
         let row = keys::table
-            .find((&self.scope, &self.key))
+            .filter(keys::scope.eq(&self.scope).and(keys::key.eq(&self.key)))
             .select((keys::body, keys::made));
         match row.get_result::<(String, String)>(conn).optional()? {
             None => Ok(None),
@@ -78,6 +79,23 @@ impl IdempotencyKey {
             .execute(tx.conn())?;
         Ok(())
     }
+}
+
+/// The oldest keys, at most `limit`, with the time when each was made.
+pub(crate) fn oldest(
+    conn: &mut SqliteConnection,
+    limit: i64,
+) -> QueryResult<Vec<(i64, Timestamp)>> {
+    keys::table
+        .order(keys::seq)
+        .limit(limit)
+        .select((keys::seq, keys::created_at))
+        .load(conn)
+}
+
+/// Forgets all keys up to this one: a request that comes again under one of them is a new one.
+pub(crate) fn forget(conn: &mut SqliteConnection, last: i64) -> QueryResult<usize> {
+    diesel::delete(keys::table.filter(keys::seq.le(last))).execute(conn)
 }
 
 /// Runs `make` once for a key: within the writer's transaction, either what the key made before, or

@@ -6,6 +6,7 @@ mod chassis;
 mod cli;
 mod consumer;
 mod relay;
+mod retention;
 mod telemetry;
 mod trimmer;
 

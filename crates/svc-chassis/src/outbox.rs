@@ -72,9 +72,44 @@ pub fn of_order(conn: &mut SqliteConnection, order: OrderId) -> Result<Vec<Event
     Ok(rows.into_iter().map(|(_, event)| event).collect())
 }
 
+/// A row of the journal that may have become too old to keep.
+#[derive(Debug, Clone, Copy, Queryable)]
+pub(crate) struct Aged {
+    /// Its number.
+    pub seq: i64,
+    /// The purchase that it is about.
+    pub order_id: OrderId,
+    /// When it was said.
+    pub time: Timestamp,
+}
+
+/// The published rows after `seq`, oldest first, at most `limit`. What counts is the position that
+/// a restart would go on from: no row behind it is ever read again to be published.
+pub(crate) fn published_after(
+    conn: &mut SqliteConnection,
+    seq: i64,
+    limit: i64,
+) -> QueryResult<Vec<Aged>> {
+    let published = published(conn)?;
+    outbox::table
+        .filter(outbox::seq.gt(seq).and(outbox::seq.le(published)))
+        .order(outbox::seq)
+        .limit(limit)
+        .select((outbox::seq, outbox::order_id, outbox::time))
+        .load(conn)
+}
+
+/// Removes these rows. Their numbers are never given out again.
+pub(crate) fn prune(conn: &mut SqliteConnection, rows: &[i64]) -> QueryResult<usize> {
+    diesel::delete(outbox::table.filter(outbox::seq.eq_any(rows))).execute(conn)
+}
+
 /// The number of the last row ever written: pruning may have removed it, so the relay's position
 /// counts too.
-pub(crate) fn last_seq(conn: &mut SqliteConnection) -> QueryResult<i64> {
+///
+/// # Errors
+/// The database's.
+pub fn last_seq(conn: &mut SqliteConnection) -> QueryResult<i64> {
     let last: Option<i64> = outbox::table
         .select(diesel::dsl::max(outbox::seq))
         .get_result(conn)?;
@@ -88,9 +123,10 @@ pub(crate) fn published(conn: &mut SqliteConnection) -> QueryResult<i64> {
         .get_result(conn)
 }
 
-/// Remembers how far the relay has published.
+/// Remembers how far the relay has published. It never goes back: rows up to here may be pruned,
+/// and then this is all that is left of their numbers.
 pub(crate) fn set_published(conn: &mut SqliteConnection, seq: i64) -> QueryResult<()> {
-    diesel::update(relay_position::table)
+    diesel::update(relay_position::table.filter(relay_position::published.lt(seq)))
         .set(relay_position::published.eq(seq))
         .execute(conn)?;
     Ok(())

@@ -54,7 +54,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    idempotency_keys (scope, key) {
+    idempotency_keys (seq) {
+        seq -> BigInt,
         scope -> Text,
         key -> Text,
         body -> Text,

@@ -63,6 +63,14 @@ pub trait Service: Send + Sync + Sized + 'static {
         limit: i64,
     ) -> QueryResult<Vec<SagaRow>>;
 
+    /// Whether a purchase is over here: its row will never change again, and has nothing to say of its
+    /// own accord. What was said about it may then be pruned from the journal: the row alone
+    /// answers whoever asks again.
+    ///
+    /// # Errors
+    /// The database's.
+    fn is_over(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<bool>;
+
     /// Its routes; the shared ones are there already. Handlers take `web::Data<Self>` and
     /// `web::Data<Chassis>`.
     fn routes(app: &mut actix_web::web::ServiceConfig);

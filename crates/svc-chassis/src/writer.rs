@@ -11,6 +11,7 @@
 mod by_hand;
 mod thread;
 mod tx;
+mod wal;
 
 pub(crate) use by_hand::ByHand;
 pub(crate) use thread::WriterThread;
@@ -27,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::error::Error;
 use crate::http::Problem;
 use crate::outbox;
+use wal::{Limits, WriteAheadLog};
 
 /// A unit of work that is committed or undone as a whole.
 pub(crate) trait Job: Send {
@@ -125,6 +127,7 @@ impl Writer {
             relay,
             health,
             now,
+            wal: WriteAheadLog::new(Limits::DEFAULT),
         };
         Ok((Self { shared }, thread))
     }

@@ -4,4 +4,4 @@ mod machine;
 mod store;
 
 pub use machine::{Hold, Participant, State, Step, Wire, step};
-pub use store::{Books, MIGRATIONS, apply, hold_of, saga_of, sagas};
+pub use store::{Books, MIGRATIONS, apply, hold_of, is_over, saga_of, sagas};

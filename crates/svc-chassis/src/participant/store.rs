@@ -129,6 +129,18 @@ pub fn saga_of(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<Op
     Ok(row.map(SagaRow::from))
 }
 
+/// Whether a purchase is over here: nothing is held for it, and nothing ever will be.
+///
+/// # Errors
+/// The database's.
+pub fn is_over(conn: &mut SqliteConnection, order_id: OrderId) -> QueryResult<bool> {
+    let state = holds::table.find(order_id).select(holds::state);
+    Ok(match state.get_result::<State>(conn).optional()? {
+        Some(State::Refused | State::Released | State::Confirmed) => true,
+        Some(State::Reserved) | None => false,
+    })
+}
+
 /// A page of this participant's rows, in order of the order's id.
 ///
 /// # Errors

@@ -2,13 +2,16 @@
 
 use std::sync::{Arc, PoisonError};
 
+use anyhow::Context;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use saga_events::Timestamp;
 use tokio::sync::mpsc;
 
 use super::tx::{Said, Tx, caught};
+use super::wal::WriteAheadLog;
 use super::{Batch, Clock, Health, Job, Shared, lock};
+use crate::database;
 use crate::error::{Error, Fault};
 use crate::http::Problem;
 
@@ -21,6 +24,7 @@ pub(crate) struct WriterThread {
     pub(super) health: tokio::sync::watch::Sender<Health>,
     /// The clock: tells each batch its time.
     pub(super) now: Clock,
+    pub(super) wal: WriteAheadLog,
 }
 
 /// The jobs of a batch that ran apart: which ones stand, which ones were undone and why.
@@ -32,8 +36,12 @@ impl WriterThread {
     /// # Errors
     /// An error after which nobody knows what is on disk.
     pub(super) fn run(&mut self) -> anyhow::Result<()> {
+        database::checkpoint_by_hand(&mut self.conn)?;
         while let Some(jobs) = self.next_batch() {
             self.commit(jobs)?;
+            self.wal
+                .tend(&mut self.conn)
+                .context("moving the write-ahead log failed")?;
         }
         Ok(())
     }
