@@ -15,7 +15,9 @@ mod ports;
 mod process;
 mod redis_server;
 mod sagactl;
+mod resources;
 mod shop;
+mod soak;
 mod stage;
 mod system;
 
@@ -29,6 +31,8 @@ pub use ports::free_port;
 pub use process::{Process, Signal, binary};
 pub use redis_server::RedisServer;
 pub use sagactl::Told;
+pub use resources::{Bounds, Resources};
 pub use shop::{Ledger, Sale};
+pub use soak::Soak;
 pub use stage::Stage;
 pub use system::{Builder, System};

@@ -61,6 +61,11 @@ impl Process {
         assert!(sent.success(), "{} cannot be sent SIG{name}", self.name);
     }
 
+    /// Its id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`, and waits until it is gone.
     pub fn kill(&mut self) {
         // It may have ended already.
@@ -92,7 +97,7 @@ impl Drop for Process {
 /// The binary of this name, from the folder into which this test was built.
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    // target/<profile>/deps/<test>
+    // target/<profile>/deps/<test>, or target/<profile>/examples/<program>
     let folder = test.parent().and_then(Path::parent).unwrap();
     let path = folder
         .join(name)

@@ -80,6 +80,18 @@ impl RedisServer {
             .send(signal);
     }
 
+    /// How much memory it says that it uses, in bytes; `None`: it does not answer.
+    pub async fn used_memory(&self) -> Option<u64> {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.ok()?;
+        let mut info = redis::cmd("INFO");
+        let info: String = info.arg("memory").query_async(&mut connection).await.ok()?;
+        let used = info
+            .lines()
+            .find_map(|line| line.strip_prefix("used_memory:"));
+        used?.trim().parse().ok()
+    }
+
     /// Sends one command, its words separated by spaces: `FLUSHALL`, `XLEN saga:{0}:order.created`.
     pub async fn ask<T: FromRedisValue>(&self, words: &str) -> T {
         let words: Vec<&str> = words.split(' ').collect();

@@ -215,6 +215,12 @@ impl System {
         eventually(&format!("{service} is ready"), PATIENCE, ask).await;
     }
 
+    /// The process of a service, if it runs.
+    pub fn pid(&self, service: Service) -> Option<u32> {
+        let running = self.running.lock().unwrap();
+        running.get(&service).map(Process::pid)
+    }
+
     /// `kill -9` of one service.
     pub fn kill(&self, service: Service) {
         drop(self.running.lock().unwrap().remove(&service));

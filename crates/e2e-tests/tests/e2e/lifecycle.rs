@@ -38,6 +38,24 @@ async fn a_configuration_that_cannot_work_ends_with_status_2_and_one_line_that_n
         (Order, "SAGA__ORDER__DEADLIEN_MS", "1000", "deadlien_ms"),
         (Order, "SAGA__ORDER__MAX_OPEN", "-1", "order.max_open"),
         (
+            Item,
+            "SAGA__RETENTION__JOURNAL_S",
+            "0",
+            "retention.journal_s",
+        ),
+        (
+            Order,
+            "SAGA__RETENTION__JOURNAL_S",
+            "119",
+            "retention.journal_s",
+        ),
+        (
+            User,
+            "SAGA__RETENTION__IDEMPOTENCY_KEYS_S",
+            "0",
+            "retention.idempotency_keys_s",
+        ),
+        (
             Payment,
             "SAGA__GATEWAY__APPROVAL_RATE",
             "1.5",
