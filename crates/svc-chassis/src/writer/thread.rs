@@ -13,6 +13,7 @@ use super::wal::WriteAheadLog;
 use super::{Batch, Clock, Health, Job, Shared, lock};
 use crate::database;
 use crate::error::{Error, Fault};
+use crate::failpoint;
 use crate::http::Problem;
 
 pub(crate) struct WriterThread {
@@ -172,6 +173,9 @@ impl WriterThread {
         self.is(Health::Good);
         self.next_seq = next_seq;
         if !events.is_empty() || !acks.is_empty() {
+            if !acks.is_empty() {
+                failpoint!("inbox.after_commit");
+            }
             let first_seq = next_seq - i64::try_from(events.len()).unwrap_or(0);
             // The relay ends only after the writer.
             let _ = self.relay.send(Batch {
