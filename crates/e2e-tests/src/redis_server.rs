@@ -55,6 +55,11 @@ impl RedisServer {
         eventually("redis answers", PATIENCE, ask).await;
     }
 
+    /// Where it listens, or will.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// `redis://127.0.0.1:port`
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
@@ -100,19 +105,28 @@ impl RedisServer {
 
     /// Sends one command, its words apart: for those that contain spaces, or are no text.
     pub async fn ask_words<T: FromRedisValue>(&self, words: &[impl AsRef<[u8]>]) -> T {
-        let client = redis::Client::open(self.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let mut command = redis::Cmd::new();
-        words.iter().for_each(|word| {
-            command.arg(word.as_ref());
-        });
         let text = words
             .iter()
             .map(|word| word.as_ref().escape_ascii().to_string());
         let text = text.collect::<Vec<_>>().join(" ");
-        command
-            .query_async(&mut connection)
-            .await
-            .unwrap_or_else(|error| panic!("{text}: {error}"))
+        let answer = self.try_ask_words(words).await;
+        answer.unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    /// As [`RedisServer::ask_words`], for commands that Redis may refuse.
+    ///
+    /// # Errors
+    /// Redis refuses, or does not answer.
+    pub async fn try_ask_words<T: FromRedisValue>(
+        &self,
+        words: &[impl AsRef<[u8]>],
+    ) -> Result<T, redis::RedisError> {
+        let client = redis::Client::open(self.url())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        let mut command = redis::Cmd::new();
+        words.iter().for_each(|word| {
+            command.arg(word.as_ref());
+        });
+        command.query_async(&mut connection).await
     }
 }
