@@ -61,6 +61,19 @@ impl File {
         }
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Keeps everybody else from writing until the connection is dropped.
+    pub fn lock(&self) -> SqliteConnection {
+        let mut conn = SqliteConnection::establish(&self.path.to_string_lossy()).unwrap();
+        conn.batch_execute("PRAGMA busy_timeout = 5000; BEGIN EXCLUSIVE")
+            .unwrap();
+        conn
+    }
+
     /// One number: `SELECT … AS number`.
     pub fn number(&self, sql: &str) -> i64 {
         let row: QueryResult<Number> = diesel::sql_query(sql).get_result(&mut self.open());

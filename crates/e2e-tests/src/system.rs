@@ -221,7 +221,8 @@ impl System {
         self.launch_as(service, command);
     }
 
-    fn launch_as(&self, service: Service, command: Command) {
+    /// Starts a service by a command of the test's own, made from [`command`](Self::command).
+    pub fn launch_as(&self, service: Service, command: Command) {
         let log = self.path(service, "log");
         let process = Process::start(service.as_str(), command, &log);
         self.running.lock().unwrap().insert(service, process);

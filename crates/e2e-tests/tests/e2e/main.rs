@@ -23,3 +23,4 @@ mod retention;
 mod seed_paths;
 mod singletons;
 mod standby;
+mod storage;

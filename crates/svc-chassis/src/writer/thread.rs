@@ -107,38 +107,45 @@ impl WriterThread {
     /// Only where nobody knows what is on disk any more: the service must end.
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) -> anyhow::Result<()> {
         let mut said = self.nothing_said();
-        let together = self.run_together(&mut jobs, &mut said);
-        let (ran, committed) = match together {
+        match self.run_together(&mut jobs, &mut said) {
             Ok(()) => {
                 self.publish(said);
                 jobs.into_iter().for_each(|job| job.committed());
                 return Ok(());
             }
-            // Never again on this file: after a sync that failed, the next one may say that all is
-            // well although what was written before is lost.
-            Err(error) if error.fault() == Fault::Fatal => {
-                let undone = jobs.into_iter().map(|job| (job, Ok(())));
-                (undone.collect(), Err(error))
-            }
-            Err(_) => {
-                said = self.nothing_said();
-                self.run_apart(jobs, &mut said)
-            }
-        };
-        let Err(error) = committed else {
-            self.publish(said);
-            for (job, result) in ran {
-                match result {
-                    Ok(()) => job.committed(),
-                    Err(error) => job.failed(error),
-                }
-            }
-            return Ok(());
-        };
-        let text = error.to_string();
-        for (job, _) in ran {
-            job.failed(same_for_all(&error));
+            // Running apart helps where a job is at fault, not where the file is. And after a sync
+            // that failed the next one may say that all is well although it is lost.
+            Err(error) if error.fault() != Fault::Own => return self.refuse(jobs, &error),
+            Err(_) => {}
         }
+        let mut said = self.nothing_said();
+        let (ran, committed) = self.run_apart(jobs, &mut said);
+        if let Err(error) = committed {
+            return self.refuse(ran.into_iter().map(|(job, _)| job), &error);
+        }
+        self.publish(said);
+        for (job, result) in ran {
+            match result {
+                Ok(()) => job.committed(),
+                Err(error) => job.failed(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing of a batch is stored, for the file's sake.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    fn refuse(
+        &mut self,
+        jobs: impl IntoIterator<Item = Box<dyn Job>>,
+        error: &Error,
+    ) -> anyhow::Result<()> {
+        for job in jobs {
+            job.failed(same_for_all(error));
+        }
+        let text = error.to_string();
         if error.fault() == Fault::Fatal {
             anyhow::bail!("the database failed, a restart will tell what is on disk: {text}");
         }
