@@ -107,7 +107,7 @@ async fn an_io_error_ends_the_service_with_one_line_and_a_restart_finds_what_was
         for _ in 0..50 {
             deposit().await;
         }
-        system.has_ended(Service::User).ok_or("it still runs")
+        system.ended_by_itself(Service::User).ok_or("it still runs")
     });
     assert_eq!(ended.await.code(), Some(1));
     let log = system.log(Service::User);
