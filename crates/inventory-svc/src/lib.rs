@@ -9,6 +9,7 @@ pub mod store;
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use saga_events::{Event, OrderId};
+use svc_chassis::audit::{Accounts, Asked};
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Tx, participant};
 
 use crate::config::Config;
@@ -54,6 +55,10 @@ impl Service for InventorySvc {
 
     fn is_over(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<bool> {
         participant::is_over(conn, order)
+    }
+
+    fn audit(conn: &mut SqliteConnection, asked: &Asked) -> QueryResult<Accounts> {
+        store::audit::accounts(conn, asked)
     }
 
     fn routes(app: &mut actix_web::web::ServiceConfig) {

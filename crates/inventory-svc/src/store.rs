@@ -1,5 +1,7 @@
 //! The users' slots and stacks: the only SQL of inventory-svc.
 
+pub mod audit;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary};
 use saga_events::{ItemId, Purchase, UserId};

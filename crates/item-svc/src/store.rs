@@ -1,5 +1,7 @@
 //! The catalogue and its stock: the only SQL of item-svc.
 
+pub mod audit;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary};
 use saga_events::{Amount, ItemId, MAX_MONEY, Purchase, Units};

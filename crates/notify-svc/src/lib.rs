@@ -16,6 +16,7 @@ use actix_web::web;
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use saga_events::{Event, OrderId};
+use svc_chassis::audit::{Accounts, Asked};
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Tx};
 
 use channels::{Channel, Inbox, Log};
@@ -84,6 +85,10 @@ impl Service for NotifySvc {
 
     fn is_over(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<bool> {
         store::is_over(conn, order)
+    }
+
+    fn audit(conn: &mut SqliteConnection, asked: &Asked) -> QueryResult<Accounts> {
+        store::audit::accounts(conn, asked)
     }
 
     fn routes(app: &mut web::ServiceConfig) {

@@ -1,5 +1,7 @@
 //! The only SQL: notifications, in the writer's transaction.
 
+pub mod audit;
+
 use diesel::prelude::*;
 use saga_events::{Amount, Event, NotificationId, OrderId, Timestamp, UserId};
 use svc_chassis::{Error, Outcome, SagaRow, Tx};
@@ -189,6 +191,7 @@ fn saga_row((order_id, kind, amount, updated_at): SagaColumns) -> SagaRow {
         order_id,
         state: kind.as_str().to_owned(),
         amount: amount.get(),
+        quantity: None,
         updated_at,
     }
 }

@@ -2,6 +2,7 @@
 //! here but what a caller may know before a purchase begins: that there is no such item, that the
 //! total is too large, that there is too much to do.
 
+mod audit;
 mod create;
 mod order_view;
 mod prefer;
@@ -34,6 +35,7 @@ pub fn routes(app: &mut web::ServiceConfig) {
     resource("/orders/{id}").get(get).register(app);
     resource("/orders/{id}/cancel").post(cancel).register(app);
     resource("/user/{id}/orders").get(of_user).register(app);
+    audit::routes(app);
     queries::routes(app);
     test_data::routes(app);
 }

@@ -25,9 +25,13 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use saga_audit::Auditor;
 use saga_events::{Event, OrderId};
+use svc_chassis::audit::{Accounts, Asked};
 use svc_chassis::config::Services;
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Task, Tx};
+
+use tokio::sync::Mutex;
 
 use crate::config::OrderConfig;
 use crate::live::Live;
@@ -42,6 +46,8 @@ pub struct OrderSvc {
     config: OrderConfig,
     live: Arc<Live>,
     peers: Peers,
+    /// Behind a lock: an audit reads much, so there is one at a time.
+    auditor: Mutex<Auditor>,
 }
 
 impl OrderSvc {
@@ -50,12 +56,14 @@ impl OrderSvc {
     /// # Errors
     /// The HTTP client cannot be built.
     pub fn new(config: OrderConfig, services: Services) -> anyhow::Result<Self> {
+        let auditor = Auditor::new(|service| services.url(service).to_owned())?;
         let peers = Peers::new(services)?;
         let live = Arc::new(Live::new(&config, peers.clone()));
         Ok(Self {
             config,
             live,
             peers,
+            auditor: Mutex::new(auditor),
         })
     }
 
@@ -78,7 +86,11 @@ impl Service for OrderSvc {
     }
 
     fn open(chassis: &Chassis, config: OrderConfig) -> anyhow::Result<Self> {
-        Self::new(config, chassis.settings.services.clone())
+        let services = Services {
+            order: chassis.settings.http.own_url(),
+            ..chassis.settings.services.clone()
+        };
+        Self::new(config, services)
     }
 
     fn step(&self, tx: &mut Tx<'_>, event: &Event) -> Result<Outcome, Error> {
@@ -107,6 +119,10 @@ impl Service for OrderSvc {
 
     fn is_over(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<bool> {
         store::is_over(conn, order)
+    }
+
+    fn audit(conn: &mut SqliteConnection, asked: &Asked) -> QueryResult<Accounts> {
+        store::audit::accounts(conn, asked)
     }
 
     fn routes(app: &mut actix_web::web::ServiceConfig) {

@@ -1,5 +1,7 @@
 //! The only SQL of order-svc.
 
+pub mod audit;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
@@ -275,6 +277,11 @@ pub fn sagas(
             return Ok(Vec::new());
         };
         query = query.filter(orders::status.eq(status));
+        if !status.is_final() {
+            // As in `list`: open orders are few and all in the index of the sweep.
+            let by_id = sql::<Binary>("+orders.order_id");
+            query = query.filter(orders::due_at.is_not_null()).order(by_id);
+        }
     }
     let rows = query.select(OrderRow::as_select()).load(conn)?;
     Ok(rows
@@ -358,6 +365,7 @@ impl From<StoredOrder> for SagaRow {
             order_id: purchase.order_id,
             state: status.as_str().to_owned(),
             amount: purchase.total_amount.get(),
+            quantity: Some(purchase.quantity.get()),
             updated_at: stored.updated_at,
         }
     }

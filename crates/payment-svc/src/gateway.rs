@@ -2,6 +2,7 @@
 //! end without an answer, and no answer is neither yes nor no.
 
 pub mod simulated;
+pub mod statement;
 
 use std::future::Future;
 
@@ -62,4 +63,16 @@ pub trait Gateway: Send + Sync + 'static {
         &self,
         order_id: OrderId,
     ) -> impl Future<Output = Result<Option<Authorization>, Unknown>> + Send;
+
+    /// A page of its statement: what it has charged, in order of the key, those after this one.
+    ///
+    /// # Errors
+    /// [`Unknown`]: read it later; so is one of a gateway that keeps no statement.
+    fn statement(
+        &self,
+        _after: Option<OrderId>,
+        _limit: usize,
+    ) -> impl Future<Output = Result<Vec<Charge>, Unknown>> + Send {
+        std::future::ready(Err(Unknown::Failed("it keeps no statement".into())))
+    }
 }

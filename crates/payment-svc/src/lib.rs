@@ -20,16 +20,21 @@ use anyhow::Context;
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use saga_events::{Event, OrderId};
+use svc_chassis::audit::{Accounts, Asked, Beyond};
 use svc_chassis::database::Database;
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Task, Tx};
 use tokio::sync::mpsc;
 
 use ask::Asker;
-use gateway::Charge;
 use gateway::simulated::Simulated;
+use gateway::statement::{self, PAGE};
+use gateway::{Charge, Gateway, Unknown};
 use settle::Desk;
 
 pub use config::Config;
+
+/// A page of the gateway's statement may take so long.
+const STATEMENT: Duration = Duration::from_secs(2);
 
 /// payment-svc.
 pub struct PaymentSvc {
@@ -111,6 +116,26 @@ impl Service for PaymentSvc {
 
     fn is_over(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<bool> {
         store::is_over(conn, order)
+    }
+
+    fn audit(conn: &mut SqliteConnection, asked: &Asked) -> QueryResult<Accounts> {
+        store::audit::accounts(conn, asked)
+    }
+
+    /// The gateway's own statement.
+    async fn audit_beyond(&self, chassis: &Chassis, asked: &Asked) -> Beyond {
+        let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+        let payments = |after| {
+            let readers = &chassis.readers;
+            readers.read(move |conn| Ok(store::audit::stated(conn, after, limit)?))
+        };
+        let charges = |after| async move {
+            let page = self.gateway.statement(after, PAGE);
+            // Not the time-out of a charge: this reads many.
+            let page = tokio::time::timeout(STATEMENT, page).await;
+            page.unwrap_or(Err(Unknown::TimedOut))
+        };
+        statement::compare(payments, charges, asked.checks).await
     }
 
     fn routes(app: &mut web::ServiceConfig) {

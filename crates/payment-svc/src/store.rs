@@ -1,5 +1,7 @@
 //! The only SQL: payments, in the writer's transaction.
 
+pub mod audit;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
@@ -344,6 +346,7 @@ impl From<PaymentRow> for SagaRow {
             order_id: row.order_id,
             state: row.state.as_str().to_owned(),
             amount: row.total_amount.map_or(0, Amount::get),
+            quantity: row.quantity.map(Quantity::get),
             updated_at: row.updated_at,
         }
     }

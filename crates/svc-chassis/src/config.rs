@@ -54,6 +54,24 @@ pub struct Http {
     pub drain_ms: u64,
 }
 
+impl Http {
+    /// The base URL at which this process reaches itself.
+    pub fn own_url(&self) -> String {
+        let Self { host, port, .. } = self;
+        // One that listens everywhere is reached here.
+        let host = match host.as_str() {
+            "0.0.0.0" => "127.0.0.1",
+            "::" => "::1",
+            host => host,
+        };
+        if host.contains(':') {
+            format!("http://[{host}]:{port}")
+        } else {
+            format!("http://{host}:{port}")
+        }
+    }
+}
+
 /// The SQLite file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

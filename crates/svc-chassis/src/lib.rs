@@ -10,6 +10,7 @@ mod retention;
 mod telemetry;
 mod trimmer;
 
+pub mod audit;
 pub mod config;
 pub mod database;
 pub mod dead_letters;
@@ -30,5 +31,6 @@ pub use cli::main;
 pub use config::Validate;
 pub use error::Error;
 pub use relay::Published;
-pub use service::{Impossible, Outcome, SagaRow, Service, Task};
+pub use saga_audit::SagaRow;
+pub use service::{Impossible, Outcome, Service, Task};
 pub use writer::{Cause, Tx};

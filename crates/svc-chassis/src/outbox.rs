@@ -1,6 +1,8 @@
 //! The outbox: what this service has said, in the order in which it was committed. It is also the
 //! journal that timelines and audits read.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use saga_events::{Event, EventId, EventType, Message, OrderId, Payload, Timestamp, TraceParent};
 
@@ -102,6 +104,55 @@ pub(crate) fn published_after(
 /// Removes these rows. Their numbers are never given out again.
 pub(crate) fn prune(conn: &mut SqliteConnection, rows: &[i64]) -> QueryResult<usize> {
     diesel::delete(outbox::table.filter(outbox::seq.eq_any(rows))).execute(conn)
+}
+
+/// The purchases that something was said about since, the latest first, `most` of them. Reads from
+/// the end: rows are in the order of their time, but for a clock that is set back.
+///
+/// # Errors
+/// The database's.
+pub(crate) fn changed_since(
+    conn: &mut SqliteConnection,
+    since: Timestamp,
+    most: usize,
+) -> QueryResult<Vec<OrderId>> {
+    const PAGE: i64 = 1000;
+    let (mut orders, mut known) = (Vec::new(), HashSet::new());
+    let mut below = i64::MAX;
+    loop {
+        let rows: Vec<(i64, OrderId, Timestamp)> = outbox::table
+            .filter(outbox::seq.lt(below))
+            .order(outbox::seq.desc())
+            .limit(PAGE)
+            .select((outbox::seq, outbox::order_id, outbox::time))
+            .load(conn)?;
+        for (seq, order, time) in &rows {
+            below = *seq;
+            if *time < since || orders.len() >= most {
+                return Ok(orders);
+            }
+            if known.insert(*order) {
+                orders.push(*order);
+            }
+        }
+        if rows.is_empty() {
+            return Ok(orders);
+        }
+    }
+}
+
+/// Some of the purchases with rows that are not published.
+pub(crate) fn unpublished(
+    conn: &mut SqliteConnection,
+    published: i64,
+    most: i64,
+) -> QueryResult<Vec<OrderId>> {
+    outbox::table
+        .filter(outbox::seq.gt(published))
+        .order(outbox::seq)
+        .limit(most)
+        .select(outbox::order_id)
+        .load(conn)
 }
 
 /// The number of the last row ever written: pruning may have removed it, so the relay's position

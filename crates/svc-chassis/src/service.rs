@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel_migrations::EmbeddedMigrations;
-use saga_events::{Event, OrderId, Timestamp};
-use serde::Serialize;
+use saga_audit::SagaRow;
+use saga_events::{Event, OrderId};
 use serde::de::DeserializeOwned;
 
+use crate::audit::{Accounts, Asked, Beyond};
 use crate::chassis::Chassis;
 use crate::config::Validate;
 use crate::error::Error;
@@ -70,6 +71,18 @@ pub trait Service: Send + Sync + Sized + 'static {
     /// # Errors
     /// The database's.
     fn is_over(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<bool>;
+
+    /// What its own tables add up to, and the laws that it can judge alone. Called in one read
+    /// transaction.
+    ///
+    /// # Errors
+    /// The database's.
+    fn audit(conn: &mut SqliteConnection, asked: &Asked) -> QueryResult<Accounts>;
+
+    /// What an audit compares with something that is not in its database.
+    fn audit_beyond(&self, _: &Chassis, _: &Asked) -> impl Future<Output = Beyond> + Send {
+        std::future::ready(Beyond::default())
+    }
 
     /// Its routes; the shared ones are there already. Handlers take `web::Data<Self>` and
     /// `web::Data<Chassis>`.
@@ -133,18 +146,4 @@ impl Impossible {
             input: input.into(),
         }
     }
-}
-
-/// One line of `GET /sagas`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SagaRow {
-    /// The purchase's id.
-    pub order_id: OrderId,
-    /// The state's name in the service's own table.
-    pub state: String,
-    /// Money, slots, pieces: what the service keeps for this purchase.
-    pub amount: i64,
-    /// When the row changed last.
-    pub updated_at: Timestamp,
 }

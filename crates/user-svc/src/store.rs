@@ -1,5 +1,7 @@
 //! The users and their money: the only SQL of user-svc.
 
+pub mod audit;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary};
 use saga_events::{Amount, MAX_MONEY, Money, OrderId, Purchase, Timestamp, UserId};

@@ -6,6 +6,7 @@ mod behaviour;
 mod book;
 
 pub use behaviour::{Behaviour, Kind, LatencyMs, Outage, Rate, Seed};
+pub use book::statement;
 
 use std::future;
 use std::path::Path;
@@ -99,6 +100,18 @@ impl Gateway for Simulated {
     async fn look_up(&self, order_id: OrderId) -> Result<Option<Authorization>, Unknown> {
         match self.behaviour().outage {
             Outage::None => self.book.look_up(order_id).await,
+            Outage::Refuse => Err(Unknown::Refused),
+            Outage::Timeout | Outage::TimeoutAfterCharge => future::pending().await,
+        }
+    }
+
+    async fn statement(
+        &self,
+        after: Option<OrderId>,
+        limit: usize,
+    ) -> Result<Vec<Charge>, Unknown> {
+        match self.behaviour().outage {
+            Outage::None => self.book.statement(after, limit).await,
             Outage::Refuse => Err(Unknown::Refused),
             Outage::Timeout | Outage::TimeoutAfterCharge => future::pending().await,
         }

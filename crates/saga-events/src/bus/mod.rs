@@ -51,6 +51,15 @@ pub struct BusConfig {
     pub trim_ms: u64,
 }
 
+/// What a consumer group has not acknowledged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// Entries that were read, and one more for each stream with entries that were not.
+    pub entries: u64,
+    /// How old the oldest of them is, by Redis' clock; `None`: there is none.
+    pub oldest: Option<Duration>,
+}
+
 /// Redis did not do what it was asked to. Nothing is lost: the databases are the truth.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("redis: {0}")]
@@ -104,6 +113,24 @@ impl Bus {
     /// Redis is not reached.
     pub async fn backlog(&self, stream: &str, consumer: Service) -> Result<u64, BusError> {
         Ok(trim::backlog(&mut self.connection.clone(), stream, consumer).await?)
+    }
+
+    /// What this service has not acknowledged of all the streams that it reads.
+    ///
+    /// # Errors
+    /// Redis is not reached.
+    pub async fn pending(&self) -> Result<Pending, BusError> {
+        let connection = &mut self.connection.clone();
+        let (seconds, micros): (u64, u64) = redis::cmd("TIME").query_async(connection).await?;
+        let now = seconds * 1000 + micros / 1000;
+        let mut sum = Pending::default();
+        for stream in self.subscriptions.iter() {
+            let (entries, since) = trim::waiting(connection, stream, self.service).await?;
+            let age = since.map(|since| Duration::from_millis(now.saturating_sub(since)));
+            sum.entries += entries;
+            sum.oldest = sum.oldest.max(age);
+        }
+        Ok(sum)
     }
 
     /// The configuration it was opened with.

@@ -124,11 +124,33 @@ pub(super) async fn backlog(
     stream: &str,
     group: Service,
 ) -> Result<u64, RedisError> {
-    let Some((ms, sequence)) = last_delivered(connection, stream, group).await? else {
-        return length(connection, stream).await;
+    Ok(waiting(connection, stream, group).await?.0)
+}
+
+/// How many entries the group has read and not acknowledged, and one more where some are not even
+/// read; and the time in the oldest one's id, in milliseconds since 1970 by Redis' clock.
+pub(super) async fn waiting(
+    connection: &mut ConnectionManager,
+    stream: &str,
+    group: Service,
+) -> Result<(u64, Option<u64>), RedisError> {
+    let Some(delivered) = last_delivered(connection, stream, group).await? else {
+        let oldest = first_after(connection, stream, (0, 0)).await?;
+        return Ok((length(connection, stream).await?, oldest.map(|(ms, _)| ms)));
     };
-    let (pending, _) = pending(connection, stream, group).await?;
-    let unread: Value = redis::cmd("XRANGE")
+    let (pending, lowest) = pending(connection, stream, group).await?;
+    let unread = first_after(connection, stream, delivered).await?;
+    let oldest = lowest.or(unread).map(|(ms, _)| ms);
+    Ok((pending + u64::from(unread.is_some()), oldest))
+}
+
+/// The id of the first entry after this one.
+async fn first_after(
+    connection: &mut ConnectionManager,
+    stream: &str,
+    (ms, sequence): StreamId,
+) -> Result<Option<StreamId>, RedisError> {
+    let reply: Value = redis::cmd("XRANGE")
         .arg(stream)
         .arg(format!("({ms}-{sequence}"))
         .arg("+")
@@ -136,8 +158,14 @@ pub(super) async fn backlog(
         .arg(1)
         .query_async(connection)
         .await?;
-    let unread = matches!(unread, Value::Array(entries) if !entries.is_empty());
-    Ok(pending + u64::from(unread))
+    let Value::Array(entries) = reply else {
+        return Ok(None);
+    };
+    let id = match entries.first() {
+        Some(Value::Array(entry)) => entry.first().and_then(text).and_then(parse_id),
+        _ => None,
+    };
+    Ok(id)
 }
 
 /// The group's position, or `None` where stream or group do not exist.

@@ -11,4 +11,4 @@ pub use body::{Body, Page, Query, id_in_path};
 pub use edge::{RequestContext, edge};
 pub use problem::Problem;
 pub use resource::{Resource, resource};
-pub use shared::{Pages, page_of, shared_routes};
+pub use shared::{AuditQuery, Own, Pages, audit_answer, own_audit, page_of, shared_routes};

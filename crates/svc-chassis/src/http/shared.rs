@@ -1,12 +1,15 @@
 //! The routes that every service has.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
-use saga_events::OrderId;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use diesel::prelude::*;
+use saga_audit::{Check, SagaRow};
+use saga_events::{OrderId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Problem, Query, id_in_path, resource};
+use crate::audit;
 use crate::chassis::Chassis;
 use crate::error::Error;
 use crate::outbox;
@@ -16,6 +19,7 @@ use crate::service::Service;
 pub fn shared_routes<S: Service>(app: &mut web::ServiceConfig) {
     resource("/health/live").get(live).register(app);
     resource("/health/ready").get(ready).register(app);
+    resource("/audit").get(own_audit::<S>).register(app);
     resource("/sagas").get(sagas::<S>).register(app);
     resource("/sagas/{orderId}").get(saga::<S>).register(app);
     super::dead_letters::routes::<S>(app);
@@ -80,24 +84,141 @@ async fn saga<S: Service>(
     })))
 }
 
+/// How a service's own audit is asked for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct AuditQuery {
+    /// `self`: the service's own part only, which is all that a service has but order-svc.
+    pub of: Option<Own>,
+    /// `false`: only the totals, which cost less than the checks.
+    pub checks: Option<bool>,
+}
+
+/// The service's own part.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Own {
+    /// Spelled `self`.
+    #[serde(rename = "self")]
+    Me,
+}
+
+/// `GET /audit`: what this service says about itself. 503 where one of its own laws is violated,
+/// with the same body.
+///
+/// # Errors
+/// The database's.
+pub async fn own_audit<S: Service>(
+    Query(query): Query<AuditQuery>,
+    service: web::Data<S>,
+    chassis: web::Data<Chassis>,
+) -> Result<HttpResponse, Error> {
+    let checks = query.checks.unwrap_or(true);
+    let report = audit::live(&**service, &chassis, checks).await?;
+    Ok(audit_answer(!report.checks.iter().any(Check::is_violated)).json(report))
+}
+
+/// 200 where an audit is fine, 503 where it is not.
+pub fn audit_answer(fine: bool) -> HttpResponseBuilder {
+    if fine {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::ServiceUnavailable()
+    }
+}
+
+/// The most purchases that are looked up by their ids at once, and the most that have changed.
+const MOST_IDS: usize = 500;
+const MOST_CHANGED: i64 = 10_000;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SagasQuery {
     after: Option<OrderId>,
     limit: Option<i64>,
     state: Option<String>,
+    orders: Option<String>,
+    changed_since: Option<Timestamp>,
 }
 
 async fn sagas<S: Service>(
     Query(query): Query<SagasQuery>,
     chassis: web::Data<Chassis>,
 ) -> Result<HttpResponse, Error> {
-    let limit = limit_of(query.limit, 1000)?;
+    let which = Which::try_from(query)?;
     let rows = chassis
         .readers
-        .read(move |conn| Ok(S::sagas(conn, query.after, query.state.as_deref(), limit)?))
+        .read(move |conn| Ok(which.rows::<S>(conn)?))
         .await?;
     Ok(HttpResponse::Ok().json(json!({ "service": S::ME, "sagas": rows })))
+}
+
+/// Which rows are asked for.
+enum Which {
+    /// A page in order of the purchases' ids.
+    Page {
+        after: Option<OrderId>,
+        state: Option<String>,
+        limit: i64,
+    },
+    /// Those of these purchases that there are.
+    Orders(Vec<OrderId>),
+    /// Those that something was said about since, the latest first.
+    Changed { since: Timestamp, limit: i64 },
+}
+
+impl TryFrom<SagasQuery> for Which {
+    type Error = Problem;
+
+    fn try_from(query: SagasQuery) -> Result<Self, Problem> {
+        let SagasQuery {
+            after,
+            limit,
+            state,
+            orders,
+            changed_since,
+        } = query;
+        let is_page = after.is_some() || state.is_some();
+        match (orders, changed_since) {
+            (None, None) => Ok(Self::Page {
+                after,
+                state,
+                limit: limit_of(limit, 1000)?,
+            }),
+            (Some(orders), None) if !is_page && limit.is_none() => {
+                let ids: Result<Vec<OrderId>, _> = orders.split(',').map(str::parse).collect();
+                let ids = ids.ok().filter(|ids| ids.len() <= MOST_IDS);
+                let message = format!("must be at most {MOST_IDS} UUIDs, separated by commas");
+                Ok(Self::Orders(
+                    ids.ok_or_else(|| Problem::malformed("orders", message))?,
+                ))
+            }
+            (None, Some(since)) if !is_page => Ok(Self::Changed {
+                since,
+                limit: limit_of(limit, MOST_CHANGED)?,
+            }),
+            (Some(_), _) => Err(Problem::malformed("orders", "goes with nothing else")),
+            (None, Some(_)) => Err(Problem::malformed("changedSince", "goes only with limit")),
+        }
+    }
+}
+
+impl Which {
+    fn rows<S: Service>(self, conn: &mut SqliteConnection) -> QueryResult<Vec<SagaRow>> {
+        let orders = match self {
+            Self::Page {
+                after,
+                state,
+                limit,
+            } => return S::sagas(conn, after, state.as_deref(), limit),
+            Self::Orders(orders) => orders,
+            Self::Changed { since, limit } => {
+                outbox::changed_since(conn, since, usize::try_from(limit).unwrap_or(0))?
+            }
+        };
+        let rows = orders.into_iter().map(|order| S::saga(conn, order));
+        rows.filter_map(Result::transpose).collect()
+    }
 }
 
 /// How many rows a page has: from 1 to `most`, which it is unless given.

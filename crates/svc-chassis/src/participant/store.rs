@@ -3,13 +3,14 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use saga_audit::SagaRow;
 use saga_events::{Amount, Event, ItemId, OrderId, Payload, Purchase, Quantity, Reason, UserId};
 use saga_events::{ReasonCode, Service, Timestamp};
 
 use super::machine::{Hold, Participant, State, step};
 use crate::error::Error;
 use crate::schema::holds;
-use crate::service::{Outcome, SagaRow};
+use crate::service::Outcome;
 use crate::writer::Tx;
 
 /// The migrations of the `holds` table.
@@ -250,6 +251,7 @@ impl From<HoldRow> for SagaRow {
             order_id: row.order_id,
             state: row.state.as_str().to_owned(),
             amount: row.held,
+            quantity: row.quantity.map(Quantity::get),
             updated_at: row.updated_at,
         }
     }

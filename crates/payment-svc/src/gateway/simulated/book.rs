@@ -1,7 +1,7 @@
 //! The bank's book: an SQLite file of its own, owned by one thread that commits what waits in one
 //! transaction and answers after the commit. Nothing here blocks the runtime.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use anyhow::Context;
@@ -41,6 +41,7 @@ struct NewCharge<'a> {
 #[derive(Clone)]
 pub(super) struct Book {
     requests: mpsc::Sender<Request>,
+    path: PathBuf,
 }
 
 struct Request {
@@ -59,7 +60,8 @@ impl Book {
         std::thread::Builder::new()
             .name("gateway-book".into())
             .spawn(move || run(conn, &waiting))?;
-        Ok(Self { requests })
+        let path = path.to_owned();
+        Ok(Self { requests, path })
     }
 
     /// The answer in the book; where there is none, this one, written before it is returned.
@@ -79,6 +81,19 @@ impl Book {
         self.ask(key, None).await
     }
 
+    /// A page of what was charged. Reads beside the thread, which goes on charging.
+    pub(super) async fn statement(
+        &self,
+        after: Option<OrderId>,
+        limit: usize,
+    ) -> Result<Vec<Charge>, Unknown> {
+        let path = self.path.clone();
+        let read = tokio::task::spawn_blocking(move || statement(&path, after, limit));
+        let failed = |error: String| Unknown::Failed(error);
+        let page = read.await.map_err(|error| failed(error.to_string()))?;
+        page.map_err(|error| failed(format!("{error:#}")))
+    }
+
     async fn ask(
         &self,
         key: OrderId,
@@ -91,6 +106,30 @@ impl Book {
             .map_err(|_| closed())?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
+}
+
+/// A page of what the book at this path has charged, in order of the key, those after this one.
+/// Changes nothing.
+///
+/// # Errors
+/// There is no such file, or it is no book.
+pub fn statement(path: &Path, after: Option<OrderId>, limit: usize) -> anyhow::Result<Vec<Charge>> {
+    anyhow::ensure!(path.is_file(), "there is no book {}", path.display());
+    let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
+    conn.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA query_only = ON;")?;
+    let mut query = charges::table
+        .filter(charges::answer.eq(Answer::Approved))
+        .order(charges::key)
+        .limit(i64::try_from(limit)?)
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(charges::key.gt(after));
+    }
+    let rows: Vec<(OrderId, Amount)> = query
+        .select((charges::key, charges::amount))
+        .load(&mut conn)?;
+    let charge = |(order_id, amount)| Charge { order_id, amount };
+    Ok(rows.into_iter().map(charge).collect())
 }
 
 fn connect(path: &Path) -> anyhow::Result<SqliteConnection> {
