@@ -26,6 +26,8 @@ pub use lock::{Lock, LockHold};
 pub use publisher::PublishError;
 pub use trim::Trimmed;
 
+use std::time::Duration;
+
 use crate::Service;
 use connection::Connection;
 

@@ -130,7 +130,7 @@ pub(super) async fn backlog(
 /// How many entries the group has read and not acknowledged, and one more where some are not even
 /// read; and the time in the oldest one's id, in milliseconds since 1970 by Redis' clock.
 pub(super) async fn waiting(
-    connection: &mut ConnectionManager,
+    connection: &mut Connection,
     stream: &str,
     group: Service,
 ) -> Result<(u64, Option<u64>), RedisError> {
@@ -146,7 +146,7 @@ pub(super) async fn waiting(
 
 /// The id of the first entry after this one.
 async fn first_after(
-    connection: &mut ConnectionManager,
+    connection: &mut Connection,
     stream: &str,
     (ms, sequence): StreamId,
 ) -> Result<Option<StreamId>, RedisError> {
