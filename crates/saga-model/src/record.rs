@@ -1,7 +1,7 @@
 //! The cells of the shipped tables, and which of them are reached.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use order_svc::saga::Status;
@@ -139,6 +139,44 @@ pub struct Recorder {
     pub seen: RefCell<BTreeMap<Cell, Seen>>,
     /// How often an order was cancelled for which reason.
     pub reasons: RefCell<BTreeMap<&'static str, usize>>,
+}
+
+/// Whose table, the state, the input.
+pub type Place = (Service, &'static str, &'static str);
+
+impl Recorder {
+    /// Of all states and inputs that were asked for, the places that were not reached: those that are
+    /// impossible, and those that the rest of the line keeps a purchase away from.
+    pub fn unreached(&self) -> (BTreeSet<Place>, BTreeSet<Place>) {
+        let seen = self.seen.borrow();
+        let reached: BTreeSet<Place> = seen
+            .keys()
+            .map(|cell| (cell.service, cell.from, cell.column))
+            .collect();
+        let mut rows: BTreeMap<(Service, &str), Option<&Row>> = BTreeMap::new();
+        let mut inputs: BTreeMap<(Service, &str), &Input> = BTreeMap::new();
+        for (cell, seen) in seen.iter() {
+            let Seen { row, input, done } = seen;
+            rows.entry((cell.service, cell.to))
+                .or_insert(done.row.as_ref());
+            rows.entry((cell.service, cell.from))
+                .or_insert(row.as_ref());
+            inputs.entry((cell.service, cell.column)).or_insert(input);
+        }
+        let places = rows.iter().flat_map(|((service, state), row)| {
+            let of_service = inputs.iter().filter(move |((who, _), _)| who == service);
+            of_service.map(move |((_, column), input)| ((*service, *state, *column), *row, *input))
+        });
+        let unreached = places.filter(|(place, ..)| !reached.contains(place));
+        let (mut impossible, mut kept_away) = (BTreeSet::new(), BTreeSet::new());
+        for (place, row, input) in unreached {
+            match Shipped.step(place.0, row, input, Luck::Plenty) {
+                Err(_) => impossible.insert(place),
+                Ok(_) => kept_away.insert(place),
+            };
+        }
+        (impossible, kept_away)
+    }
 }
 
 impl Table for Recorder {

@@ -1,0 +1,5 @@
+//! `saga-sim`: runs seeds on demand.
+
+fn main() -> std::process::ExitCode {
+    saga_sim::main()
+}
