@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use saga_events::bus::{Delivery, Entry, partition_of, stream, subscriptions};
+use saga_events::bus::{Delivery, Entry, Raw, partition_of, stream, subscriptions};
 use saga_events::{Event, OrderId, Service, Undecodable};
 
 use crate::dice::Dice;
@@ -223,16 +223,12 @@ fn number_of(entry: &Entry) -> u64 {
 
 fn delivery(stream: usize, id: u64, bytes: Option<&Rc<[u8]>>) -> Delivery {
     let entry = Entry::new(stream, format!("{id}-0"));
-    let event = match bytes {
-        Some(bytes) => Event::decode(bytes),
-        None => Err(Undecodable {
-            why: "the entry was trimmed before it was read".into(),
-        }),
+    let (event, raw) = match bytes {
+        Some(bytes) => (Event::decode(bytes), Raw::Event(bytes.to_vec())),
+        None => {
+            let why = "the entry was trimmed before it was read".into();
+            (Err(Undecodable { why }), Raw::Gone)
+        }
     };
-    let raw = bytes.filter(|_| event.is_err());
-    Delivery {
-        entry,
-        raw: raw.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
-        event,
-    }
+    Delivery { entry, event, raw }
 }

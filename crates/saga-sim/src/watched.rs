@@ -13,6 +13,7 @@ use order_svc::OrderSvc;
 use payment_svc::PaymentSvc;
 use saga_events::{Event, EventId, OrderId};
 use saga_model::world::Row;
+use svc_chassis::audit::{Accounts, Asked};
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Tx, participant};
 use user_svc::UserSvc;
 
@@ -221,6 +222,14 @@ impl<S: Stage> Service for Watched<S> {
         limit: i64,
     ) -> QueryResult<Vec<SagaRow>> {
         S::sagas(conn, after, state, limit)
+    }
+
+    fn is_over(conn: &mut SqliteConnection, order: OrderId) -> QueryResult<bool> {
+        S::is_over(conn, order)
+    }
+
+    fn audit(conn: &mut SqliteConnection, asked: &Asked) -> QueryResult<Accounts> {
+        S::audit(conn, asked)
     }
 
     fn routes(app: &mut actix_web::web::ServiceConfig) {
