@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use redis::Script;
-use redis::aio::ConnectionManager;
 use uuid::Uuid;
 
+use super::connection::Connection;
 use super::{Bus, BusError, keys};
 
 const RENEW: &str = "if redis.call('get', KEYS[1]) == ARGV[1] then \
@@ -21,7 +21,7 @@ const RELEASE: &str = "if redis.call('get', KEYS[1]) == ARGV[1] then \
 /// A named lock. Cheap to clone.
 #[derive(Clone)]
 pub struct Lock {
-    connection: ConnectionManager,
+    connection: Connection,
     key: String,
     time_to_live: Duration,
 }

@@ -13,6 +13,7 @@
 //!
 //! All `redis` types stay inside this module.
 
+mod connection;
 mod consumer;
 mod keys;
 mod lock;
@@ -25,11 +26,8 @@ pub use lock::{Lock, LockHold};
 pub use publisher::PublishError;
 pub use trim::Trimmed;
 
-use std::time::Duration;
-
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-
 use crate::Service;
+use connection::Connection;
 
 /// How the bus is reached. Durations in milliseconds, lengths in entries.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -67,7 +65,7 @@ impl From<redis::RedisError> for BusError {
 /// A service's connection for everything that does not block. Cheap to clone.
 #[derive(Clone)]
 pub struct Bus {
-    connection: ConnectionManager,
+    connection: Connection,
     config: BusConfig,
     service: Service,
     /// Every stream this service reads, named once: an [`Entry`] points into it.
@@ -81,15 +79,7 @@ impl Bus {
     /// # Errors
     /// The URL is not one of Redis.
     pub fn open(config: &BusConfig, service: Service) -> Result<Self, BusError> {
-        let settings = ConnectionManagerConfig::new()
-            // A command that meets a broken connection waits for one attempt to mend it, then
-            // fails: who asked decides whether to ask again.
-            .set_number_of_retries(1)
-            .set_max_delay(Duration::from_millis(500))
-            .set_connection_timeout(Some(Duration::from_secs(2)))
-            .set_response_timeout(Some(Duration::from_secs(5)))
-            .set_pipeline_buffer_size(1024);
-        let connection = client(&config.url)?.get_connection_manager_lazy(settings)?;
+        let connection = Connection::prepare(client(&config.url)?)?;
         Ok(Self {
             connection,
             config: config.clone(),

@@ -1,9 +1,9 @@
 //! Trimming: a stream is cut, by the service that publishes it, below the lowest entry that some
 //! consumer group *of the contract* has not acknowledged.
 
-use redis::aio::ConnectionManager;
 use redis::{RedisError, Value};
 
+use super::connection::Connection;
 use super::{Bus, BusError, keys};
 use crate::{EventType, Service};
 
@@ -68,11 +68,7 @@ impl Bus {
     }
 
     /// The last resort: a dead consumer must not fill Redis.
-    async fn cap(
-        &self,
-        connection: &mut ConnectionManager,
-        stream: &str,
-    ) -> Result<Trimmed, RedisError> {
+    async fn cap(&self, connection: &mut Connection, stream: &str) -> Result<Trimmed, RedisError> {
         let length = length(connection, stream).await?;
         let cap = self.config.max_stream_entries;
         if length <= cap as u64 {
@@ -87,7 +83,7 @@ impl Bus {
 }
 
 async fn trim_command(
-    connection: &mut ConnectionManager,
+    connection: &mut Connection,
     stream: &str,
     by: &str,
     limit: &str,
@@ -101,14 +97,14 @@ async fn trim_command(
         .await
 }
 
-async fn length(connection: &mut ConnectionManager, stream: &str) -> Result<u64, RedisError> {
+async fn length(connection: &mut Connection, stream: &str) -> Result<u64, RedisError> {
     redis::cmd("XLEN").arg(stream).query_async(connection).await
 }
 
 /// `XINFO GROUPS` first, then `XPENDING`: an entry delivered in between is then above the group's
 /// position as we know it, and stays.
 async fn progress(
-    connection: &mut ConnectionManager,
+    connection: &mut Connection,
     stream: &str,
     group: Service,
 ) -> Result<Progress, RedisError> {
@@ -124,7 +120,7 @@ async fn progress(
 
 /// Entries of the stream that the group has not acknowledged.
 pub(super) async fn backlog(
-    connection: &mut ConnectionManager,
+    connection: &mut Connection,
     stream: &str,
     group: Service,
 ) -> Result<u64, RedisError> {
@@ -146,7 +142,7 @@ pub(super) async fn backlog(
 
 /// The group's position, or `None` where stream or group do not exist.
 async fn last_delivered(
-    connection: &mut ConnectionManager,
+    connection: &mut Connection,
     stream: &str,
     group: Service,
 ) -> Result<Option<StreamId>, RedisError> {
@@ -180,7 +176,7 @@ async fn last_delivered(
 
 /// How many entries are pending in the group, and the lowest of them.
 async fn pending(
-    connection: &mut ConnectionManager,
+    connection: &mut Connection,
     stream: &str,
     group: Service,
 ) -> Result<(u64, Option<StreamId>), RedisError> {
