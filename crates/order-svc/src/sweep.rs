@@ -12,7 +12,7 @@ use std::time::Duration;
 use saga_events::bus::stream;
 use saga_events::{EventId, OrderId, ReasonCode, Timestamp};
 use svc_chassis::singleton::{Fence, Singleton};
-use svc_chassis::{Chassis, Error, Outcome, Tx};
+use svc_chassis::{Chassis, Error, Outcome, Tx, failpoint};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -189,6 +189,7 @@ impl Sweep {
             match done {
                 Ok(Some((stored, at))) => {
                     log_said(&stored, at);
+                    failpoint!("sweep.mid");
                     said += 1;
                 }
                 Ok(None) => {}
@@ -233,6 +234,7 @@ pub fn take_up_one(
         Turn::NotDue => return Ok(None),
     };
     let (stored, outcome) = advance(tx, live, stored, input, None)?;
+    failpoint!("sweep.before_commit");
     Ok(matches!(outcome, Outcome::Changed(_) | Outcome::Repeated).then_some((stored, now)))
 }
 

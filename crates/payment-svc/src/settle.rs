@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use saga_events::{EventType, OrderId, Timestamp};
-use svc_chassis::{Chassis, Outcome, Tx};
+use svc_chassis::{Chassis, Outcome, Tx, failpoint};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -75,7 +75,9 @@ impl<G: Gateway> Desk<G> {
 
     /// Brings one payment to its end, however long that takes.
     async fn settle(self: Arc<Self>, charge: Charge) {
+        failpoint!("gw.before_call");
         let told = self.asker.ask(charge).await;
+        failpoint!("gw.after_call");
         let _turn = self.storing.acquire().await;
         for tries in 1_u64.. {
             let answer = told.clone();
@@ -84,7 +86,10 @@ impl<G: Gateway> Desk<G> {
                 Ok((outcome, said, tx.now()))
             };
             match self.chassis.writer.write(job).await {
-                Ok((outcome, said, at)) => return log(charge.order_id, &told, &outcome, said, at),
+                Ok((outcome, said, at)) => {
+                    failpoint!("gw.after_settle");
+                    return log(charge.order_id, &told, &outcome, said, at);
+                }
                 Err(error) => {
                     if tries.is_power_of_two() {
                         tracing::warn!(

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Consumption;
 use crate::dead_letters::{self, Reason};
 use crate::error::{Error, Fault};
+use crate::failpoint;
 use crate::service::{Outcome, Service};
 use crate::writer::{Job, Tx, Writer};
 
@@ -59,6 +60,9 @@ impl<S: Service> EventLoop<S> {
                 }
             };
             delay = Duration::from_millis(50);
+            if !deliveries.is_empty() {
+                failpoint!("consumer.after_read");
+            }
             for delivery in deliveries {
                 // Waiting here is the back-pressure: what is not read stays in Redis.
                 let permit = tokio::select! {
@@ -164,9 +168,11 @@ impl<S: Service> Job for Step<S> {
         if let Did::Dead(reason, why) = &did {
             let attempts = self.failures.max(1);
             dead_letters::keep(tx, &self.stream, &self.delivery, (*reason, why, attempts))?;
+            failpoint!("dead_letter.before_commit");
         }
         tx.acknowledge(self.delivery.entry.clone());
         self.did = Some(did);
+        failpoint!("inbox.before_commit");
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::failpoint;
 use crate::http::Problem;
 use crate::schema::idempotency_keys as keys;
 use crate::writer::Tx;
@@ -90,17 +91,19 @@ pub fn once<Id: std::str::FromStr + ToString + Clone>(
     key: Option<&IdempotencyKey>,
     make: impl FnOnce(&mut Tx<'_>) -> Result<Id, Error>,
 ) -> Result<(Id, bool), Error> {
-    let Some(key) = key else {
-        return Ok((make(tx)?, false));
-    };
-    if let Some(made) = key.look_up(tx.conn())? {
+    if let Some(key) = key
+        && let Some(made) = key.look_up(tx.conn())?
+    {
         let id = made
             .parse()
             .map_err(|_| Error::internal(format!("idempotency key made {made:?}")))?;
         return Ok((id, true));
     }
     let id = make(tx)?;
-    key.remember(tx, &id)?;
+    if let Some(key) = key {
+        key.remember(tx, &id)?;
+    }
+    failpoint!("http.before_commit");
     Ok((id, false))
 }
 

@@ -13,6 +13,7 @@ pub mod config;
 pub mod database;
 pub mod dead_letters;
 pub mod error;
+pub mod failpoint;
 pub mod http;
 pub mod idempotency;
 pub mod outbox;

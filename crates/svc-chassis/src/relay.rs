@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::database::Readers;
 use crate::error::Error;
+use crate::failpoint;
 use crate::outbox;
 use crate::writer::{Batch, Writer};
 
@@ -89,7 +90,9 @@ impl Relay {
     }
 
     async fn publish(&self, events: &[Event], acks: &[Entry]) -> Result<(), PublishError> {
+        failpoint!("relay.before_xadd");
         self.bus.publish(events, acks).await?;
+        failpoint!("relay.after_xadd");
         let count = i64::try_from(events.len()).unwrap_or(0);
         self.published.0.fetch_add(count, Ordering::AcqRel);
         Ok(())
@@ -123,6 +126,7 @@ impl Relay {
             let events: Vec<Event> = rows.into_iter().map(|(_, event)| event).collect();
             match self.bus.publish(&events, &acks).await {
                 Ok(()) => {
+                    failpoint!("relay.catching_up");
                     // Pruned rows leave gaps in the numbers, so the position is set, not counted.
                     self.published.0.store(last, Ordering::Release);
                     delay = Duration::from_millis(50);
@@ -149,10 +153,12 @@ impl Relay {
 
     async fn remember(&self) -> i64 {
         let seq = self.published.seq();
+        failpoint!("relay.before_remember");
         let stored = self
             .writer
             .write(move |tx| Ok(outbox::set_published(tx.conn(), seq)?))
             .await;
+        failpoint!("relay.after_remember");
         if let Err(error) = stored {
             tracing::debug!(%error, "the relay's position is not remembered; a restart publishes more twice");
         }

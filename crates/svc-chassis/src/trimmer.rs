@@ -6,6 +6,7 @@ use saga_events::EventType;
 use saga_events::bus::Bus;
 use tokio_util::sync::CancellationToken;
 
+use crate::failpoint;
 use crate::relay::Published;
 use crate::singleton::Singleton;
 use crate::writer::Writer;
@@ -41,6 +42,7 @@ pub(crate) async fn run(
             trimmed_at = now;
             for event_type in service.publishes() {
                 trim(&bus, event_type).await;
+                failpoint!("trimmer.mid");
             }
         }
     }

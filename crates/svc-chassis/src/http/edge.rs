@@ -11,6 +11,7 @@ use saga_events::TraceParent;
 use uuid::Uuid;
 
 use super::Problem;
+use crate::failpoint;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -69,6 +70,9 @@ pub async fn edge(
         // What handlers and extractors refuse is an answer by now; nothing else makes an error.
         next.call(request).await?.map_into_boxed_body()
     };
+    if answer.status() == StatusCode::CREATED {
+        failpoint!("http.after_commit");
+    }
     // Not cloned before: the router needs the request for itself.
     let http = answer.request().clone();
     let mut answer = complete(answer, &http, &context);

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::tx::{Said, Tx};
 use super::{Batch, Clock, Health, Job, Shared, lock};
 use crate::error::{Error, Fault};
+use crate::failpoint;
 use crate::http::Problem;
 
 pub(crate) struct WriterThread {
@@ -165,6 +166,9 @@ impl WriterThread {
         self.is(Health::Good);
         self.next_seq = next_seq;
         if !events.is_empty() || !acks.is_empty() {
+            if !acks.is_empty() {
+                failpoint!("inbox.after_commit");
+            }
             let first_seq = next_seq - i64::try_from(events.len()).unwrap_or(0);
             // The relay ends only after the writer.
             let _ = self.relay.send(Batch {
