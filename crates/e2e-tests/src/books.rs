@@ -1,6 +1,6 @@
 //! The books of all six services, read over HTTP, and the wait until they are quiet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use saga_events::{ItemId, OrderId, Service, UserId};
@@ -65,12 +65,9 @@ impl Books {
             holds.insert(*id, system.at(Service::User).all(&path, "holds").await);
         }
         let mut inventories = BTreeMap::new();
-        for user in ledger
-            .deposits
-            .keys()
-            .copied()
-            .chain(orders.iter().map(|order| order.user_id))
-        {
+        let buyers = orders.iter().map(|order| order.user_id);
+        let users: BTreeSet<UserId> = ledger.deposits.keys().copied().chain(buyers).collect();
+        for user in users {
             inventories.insert(user, system.inventory(user).await);
         }
         let mut states = BTreeMap::new();

@@ -1,9 +1,11 @@
 //! The invariants of the protocol, asserted over the books of a quiet system.
 
+use std::collections::BTreeMap;
+
 use saga_events::{ItemId, OrderId, Service, UserId};
 
 use crate::Books;
-use crate::model::Order;
+use crate::model::{Notification, Order};
 
 const PARTICIPANTS: [Service; 3] = [Service::User, Service::Inventory, Service::Item];
 
@@ -11,14 +13,11 @@ impl Books {
     /// What is not over yet: open orders, held things, buyers who were not told.
     pub fn under_way(&self) -> Vec<String> {
         let mut open = Vec::new();
+        let told = self.told();
         for order in self.orders.values() {
             if !order.is_final() {
                 open.push(format!("order {} is {}", order.id, order.status));
-            } else if !self
-                .notifications
-                .iter()
-                .any(|told| told.order_id == order.id)
-            {
+            } else if !told.contains_key(&order.id) {
                 open.push(format!("the buyer of order {} was not told", order.id));
             }
         }
@@ -38,8 +37,10 @@ impl Books {
         self.check_money(&mut found);
         self.check_stock(&mut found);
         self.check_room(&mut found);
+        let told = self.told();
         for order in self.orders.values() {
-            self.check_order(order, &mut found);
+            let told = told.get(&order.id).map_or(&[][..], Vec::as_slice);
+            self.check_order(order, told, &mut found);
         }
         for (service, states) in &self.states {
             for order in states
@@ -155,7 +156,7 @@ impl Books {
     }
 
     /// A final order has settled everywhere, and its buyer was told once.
-    fn check_order(&self, order: &Order, found: &mut Violations) {
+    fn check_order(&self, order: &Order, told: &[&Notification], found: &mut Violations) {
         let id = order.id;
         let allowed: [&[&str]; 2] = match order.is_completed() {
             true => [&["Confirmed"], &["Processed"]],
@@ -179,11 +180,6 @@ impl Books {
                 order.status, order.reason_code
             ));
         }
-        let told: Vec<_> = self
-            .notifications
-            .iter()
-            .filter(|told| told.order_id == id)
-            .collect();
         found.equal(format!("notifications of order {id}"), 1, told.len());
         for told in told {
             let says_completed = told.kind.to_lowercase().contains("completed");
@@ -194,6 +190,17 @@ impl Books {
             );
             found.equal(format!("buyer of order {id}"), order.user_id, told.user_id);
         }
+    }
+
+    /// What each order's buyer was told.
+    fn told(&self) -> BTreeMap<OrderId, Vec<&Notification>> {
+        let mut told: BTreeMap<OrderId, Vec<&Notification>> = BTreeMap::new();
+        for notification in &self.notifications {
+            told.entry(notification.order_id)
+                .or_default()
+                .push(notification);
+        }
+        told
     }
 
     fn state(&self, service: Service, order: OrderId) -> &str {

@@ -5,6 +5,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 mod books;
+pub mod chaos;
 mod client;
 mod database;
 mod eventually;
@@ -13,6 +14,7 @@ mod invariants;
 mod model;
 mod ports;
 mod process;
+mod proxy;
 mod redis_server;
 mod shop;
 mod stage;
@@ -25,7 +27,8 @@ pub use eventually::{PATIENCE, eventually, together};
 pub use forge::{envelope, failure, settled};
 pub use model::{Account, Hold, Inventory, Item, Notification, Order, Payment, Said, Stack};
 pub use ports::free_port;
-pub use process::{Process, Signal, binary};
+pub use process::{Process, Signal, binary, binary_with_failpoints};
+pub use proxy::{Network, Proxy};
 pub use redis_server::RedisServer;
 pub use shop::{Ledger, Sale};
 pub use stage::Stage;

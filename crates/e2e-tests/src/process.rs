@@ -91,9 +91,7 @@ impl Drop for Process {
 
 /// The binary of this name, from the folder into which this test was built.
 pub fn binary(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    // target/<profile>/deps/<test>
-    let folder = test.parent().and_then(Path::parent).unwrap();
+    let folder = folder_of_binaries();
     let path = folder
         .join(name)
         .with_extension(std::env::consts::EXE_EXTENSION);
@@ -107,4 +105,28 @@ pub fn binary(name: &str) -> PathBuf {
         "{name} is not built: run `cargo build{profile} --workspace`"
     );
     path
+}
+
+/// The binary of this name that has failpoints.
+pub fn binary_with_failpoints(name: &str) -> PathBuf {
+    let path = folder_of_binaries().join("with-failpoints").join(name);
+    assert!(
+        path.is_file(),
+        "{name} is not built with failpoints: run `scripts/build-failpoints`, then \
+         `cargo build --release --workspace --all-targets`"
+    );
+    path
+}
+
+/// `target/<profile>`: tests lie in `deps` below it, programs in it.
+fn folder_of_binaries() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let folder = own.parent().unwrap();
+    let is_test = folder.ends_with("deps");
+    if is_test {
+        folder.parent().unwrap()
+    } else {
+        folder
+    }
+    .to_owned()
 }

@@ -55,6 +55,11 @@ impl RedisServer {
         eventually("redis answers", PATIENCE, ask).await;
     }
 
+    /// Where it listens, or will.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// `redis://127.0.0.1:port`
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
@@ -88,13 +93,22 @@ impl RedisServer {
 
     /// Sends one command, its words apart: for those that contain spaces.
     pub async fn ask_words<T: FromRedisValue>(&self, words: &[&str]) -> T {
-        let client = redis::Client::open(self.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let answer = self.try_ask_words(words).await;
+        answer.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// As [`RedisServer::ask_words`], for commands that Redis may refuse.
+    ///
+    /// # Errors
+    /// Redis refuses, or does not answer.
+    pub async fn try_ask_words<T: FromRedisValue>(
+        &self,
+        words: &[&str],
+    ) -> Result<T, redis::RedisError> {
+        let client = redis::Client::open(self.url())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        command
-            .query_async(&mut connection)
-            .await
-            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        command.query_async(&mut connection).await
     }
 }

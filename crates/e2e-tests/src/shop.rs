@@ -19,7 +19,7 @@ pub struct Ledger {
 }
 
 /// Who buys what, and how many.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sale {
     /// The buyer.
     pub user: UserId,
@@ -121,18 +121,30 @@ impl System {
     /// Orders again and again until somebody answers, always with the same key: for tests in which
     /// order-svc is away now and then.
     pub async fn order_whatever_happens(&self, sale: Sale, key: &str) -> OrderId {
-        let client = self.at(Service::Order);
+        self.make_whatever_happens(Service::Order, "/orders", &sale.body(), key)
+            .await
+            .field("id")
+    }
+
+    /// Posts again and again until it is answered with 201, always with the same key.
+    pub async fn make_whatever_happens(
+        &self,
+        service: Service,
+        path: &str,
+        body: &Value,
+        key: &str,
+    ) -> Answer {
+        let client = self.at(service);
         let ask = async || {
-            let request = client.request(Method::POST, "/orders").json(&sale.body());
+            let request = client.request(Method::POST, path).json(body);
             let request = request.header("Idempotency-Key", key);
             match client.try_send(request).await {
-                Ok(answer) if answer.status == 201 => Ok(answer.field("id")),
                 Ok(answer) if [409, 503].contains(&answer.status) => Err(answer.body.to_string()),
-                Ok(answer) => Ok(answer.expect(201).field("id")),
+                Ok(answer) => Ok(answer.expect(201)),
                 Err(error) => Err(error.to_string()),
             }
         };
-        eventually("an order is taken", PATIENCE, ask).await
+        eventually(&format!("{service} takes {path}"), PATIENCE, ask).await
     }
 
     /// An order as it is now.

@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use saga_events::Service;
 use tempfile::TempDir;
 
-use crate::{Client, File, Ledger, PATIENCE, Process, RedisServer, Signal, binary};
-use crate::{eventually, free_port};
+use crate::{Client, File, Ledger, Network, PATIENCE, Process, Proxy, RedisServer, Signal};
+use crate::{binary, binary_with_failpoints, eventually, free_port};
 
 /// Lines of the services' logs that a failing test shows.
 const LINES_SHOWN: usize = 200;
@@ -22,10 +22,14 @@ pub struct System {
     ports: BTreeMap<Service, u16>,
     clients: BTreeMap<Service, Client>,
     environment: Vec<(Option<Service>, String, String)>,
+    /// Between each service and Redis; empty: they are connected directly.
+    proxies: BTreeMap<Service, Proxy>,
     running: Mutex<BTreeMap<Service, Process>>,
     /// What the test has put in.
     pub(crate) ledger: Mutex<Ledger>,
-    folder: TempDir,
+    folder: PathBuf,
+    /// Removes the folder when the system is dropped, unless it is the test's own.
+    _removed: Option<TempDir>,
 }
 
 /// A system that does not run yet.
@@ -61,6 +65,15 @@ impl Builder {
             .set_for_all("SAGA__BUS__CLAIM_IDLE_MS", 1_000)
     }
 
+    /// Puts a network between each service and Redis that can fail.
+    #[must_use]
+    pub fn with_a_network(mut self) -> Self {
+        let target = self.system.redis.port();
+        let proxy = |service| (service, Proxy::to(target));
+        self.system.proxies = Service::ALL.into_iter().map(proxy).collect();
+        self
+    }
+
     /// Starts Redis and the services, and waits until all are ready.
     pub async fn start(self) -> System {
         self.system.redis.start().await;
@@ -90,6 +103,13 @@ impl System {
     /// A system to be configured.
     pub fn with() -> Builder {
         let folder = TempDir::new().unwrap();
+        let mut builder = Self::with_files_in(folder.path());
+        builder.system._removed = Some(folder);
+        builder
+    }
+
+    /// A system to be configured that writes into this folder and leaves it there.
+    pub fn with_files_in(folder: &Path) -> Builder {
         let ports: BTreeMap<_, _> = Service::ALL
             .into_iter()
             .map(|service| (service, free_port()))
@@ -99,13 +119,15 @@ impl System {
             .map(|(service, port)| (*service, Client::new(*port)))
             .collect();
         let system = System {
-            redis: RedisServer::in_folder(folder.path()),
+            redis: RedisServer::in_folder(folder),
             ports,
             clients,
             environment: Vec::new(),
+            proxies: BTreeMap::new(),
             running: Mutex::default(),
             ledger: Mutex::default(),
-            folder,
+            folder: folder.to_owned(),
+            _removed: None,
         };
         Builder { system }
             .set_for_all("SAGA__DEMO", true)
@@ -125,6 +147,11 @@ impl System {
         &self.redis
     }
 
+    /// The network between a service and Redis, from now on.
+    pub fn set_network(&self, service: Service, network: Network) {
+        self.proxies[&service].set(network);
+    }
+
     /// A client of one service.
     pub fn at(&self, service: Service) -> &Client {
         &self.clients[&service]
@@ -137,20 +164,28 @@ impl System {
 
     /// The gateway's own book.
     pub fn gateway_book(&self) -> File {
-        File::at(self.folder.path().join("gateway.db"))
+        File::at(self.folder.join("gateway.db"))
     }
 
     /// Where the system keeps what it writes.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// How a service is started: its binary with its environment, and nothing of the test's own.
     pub fn command(&self, service: Service) -> Command {
-        let mut command = Command::new(binary(service.as_str()));
-        command.env_clear().current_dir(self.folder.path());
+        self.command_of(service, binary(service.as_str()))
+    }
+
+    fn command_of(&self, service: Service, binary: PathBuf) -> Command {
+        let mut command = Command::new(binary);
+        command.env_clear().current_dir(&self.folder);
         command.env("PORT", self.ports[&service].to_string());
-        command.env("REDIS_URL", self.redis.url());
+        let redis = self.proxies.get(&service).map_or_else(
+            || self.redis.url(),
+            |proxy| format!("redis://127.0.0.1:{}", proxy.port()),
+        );
+        command.env("REDIS_URL", redis);
         command.env(
             "DATABASE_URL",
             format!("sqlite:{}", self.path(service, "db").display()),
@@ -170,9 +205,27 @@ impl System {
 
     /// Starts a service; it is not ready yet.
     pub fn launch(&self, service: Service) {
+        self.launch_as(service, self.command(service));
+    }
+
+    /// Starts a service that ends itself when it has come to this failpoint so many times.
+    pub fn launch_with_failpoint(&self, service: Service, failpoint: &str, times: u32) {
+        let binary = binary_with_failpoints(service.as_str());
+        let mut command = self.command_of(service, binary);
+        command.env("FAILPOINT", format!("{failpoint}:{times}"));
+        self.launch_as(service, command);
+    }
+
+    fn launch_as(&self, service: Service, command: Command) {
         let log = self.path(service, "log");
-        let process = Process::start(service.as_str(), self.command(service), &log);
+        let process = Process::start(service.as_str(), command, &log);
         self.running.lock().unwrap().insert(service, process);
+    }
+
+    /// How a service ended that should run; `None`: it runs, or was ended by the test.
+    pub fn ended_by_itself(&self, service: Service) -> Option<ExitStatus> {
+        let mut running = self.running.lock().unwrap();
+        running.get_mut(&service).and_then(Process::ended)
     }
 
     /// Starts a second instance of a service on the same file, with a port and a name of its own.
@@ -193,12 +246,7 @@ impl System {
     pub async fn wait_ready(&self, service: Service) {
         let client = self.at(service);
         let ask = async || {
-            let ended = self
-                .running
-                .lock()
-                .unwrap()
-                .get_mut(&service)
-                .and_then(Process::ended);
+            let ended = self.ended_by_itself(service);
             assert!(ended.is_none(), "{service} ended at its start: {ended:?}");
             let request = client.request(reqwest::Method::GET, "/health/ready");
             match client.try_send(request).await {
@@ -260,12 +308,12 @@ impl System {
     }
 
     fn path(&self, service: Service, extension: &str) -> PathBuf {
-        self.folder.path().join(format!("{service}.{extension}"))
+        self.folder.join(format!("{service}.{extension}"))
     }
 
     /// The end of all logs, in the order of time: their lines begin with it.
     fn show_logs(&self) {
-        let logs = std::fs::read_dir(self.folder.path())
+        let logs = std::fs::read_dir(&self.folder)
             .into_iter()
             .flatten()
             .flatten();
