@@ -3,6 +3,7 @@
 
 mod contract;
 mod documents;
+mod faults;
 mod sources;
 
 use std::path::{Path, PathBuf};
