@@ -226,7 +226,7 @@ fn govern(world: &mut World) -> Result<(), Broken> {
             }
         }
         _ => {
-            let slots = dice.from_to(1, 7);
+            let slots = dice.between(1, 7);
             if let Some(instance) = world.inventory.instance() {
                 drop(instance.ask(move |tx| inventory_svc::store::set_capacity(tx, user, slots)));
             }
@@ -391,7 +391,7 @@ fn go_wrong(world: &mut World, service: Service) -> Result<(), Broken> {
         Fault::Poison => stray::poison(world),
         Fault::Stray => stray::impossible(world)?,
         Fault::ClockJump => {
-            let micros = world.air.dice.from_to(-3_600_000_000, 3_600_000_000);
+            let micros = world.air.dice.between(-3_600_000_000, 3_600_000_000);
             world.process(service).set_fast_by(micros);
         }
         Fault::StaleSweep => stale_sweep(world)?,

@@ -29,7 +29,7 @@ impl Dice {
     }
 
     /// From `least` to `most`, both included.
-    pub fn from_to(&mut self, least: i64, most: i64) -> i64 {
+    pub fn between(&mut self, least: i64, most: i64) -> i64 {
         let span = u64::try_from(most.saturating_sub(least)).unwrap_or(0) + 1;
         least + i64::try_from(self.below(span)).unwrap_or(0)
     }

@@ -152,7 +152,7 @@ impl<S: Stage> Process<S> {
         }
     }
 
-    fn from_outbox(&mut self) -> Result<Option<Committed>, Error> {
+    fn unpublished(&mut self) -> Result<Option<Committed>, Error> {
         let Some(instance) = &mut self.instance else {
             return Ok(None);
         };
@@ -304,7 +304,7 @@ impl<S: Stage> Runs for Process<S> {
         let next = self.relay.published + 1;
         let gap = |batch: &Committed| !batch.events.is_empty() && batch.first_seq != next;
         let batch = if self.relay.behind || self.relay.batches.front().is_some_and(gap) {
-            self.from_outbox().map_err(|error| error.to_string())?
+            self.unpublished().map_err(|error| error.to_string())?
         } else {
             self.relay.batches.pop_front()
         };

@@ -19,7 +19,7 @@ pub struct Shop {
 impl Shop {
     /// One to four of each.
     pub fn draw(dice: &mut Dice) -> Self {
-        let (users, items) = (dice.from_to(1, 4), dice.from_to(1, 4));
+        let (users, items) = (dice.between(1, 4), dice.between(1, 4));
         Self {
             users: (0..users)
                 .map(|_| UserId::from_uuid(any_id(dice)))
@@ -55,22 +55,22 @@ impl Shop {
 
 /// A balance that a few purchases use up.
 pub fn balance(dice: &mut Dice) -> Money {
-    Money::new(dice.from_to(0, 10_000)).unwrap_or(Money::MIN)
+    Money::new(dice.between(0, 10_000)).unwrap_or(Money::MIN)
 }
 
 /// A stock that a few purchases use up.
 pub fn stock(dice: &mut Dice) -> Units {
-    Units::new(dice.from_to(0, 60)).unwrap_or(Units::MIN)
+    Units::new(dice.between(0, 60)).unwrap_or(Units::MIN)
 }
 
 /// A price.
 pub fn price(dice: &mut Dice) -> Amount {
-    Amount::new(dice.from_to(1, 300)).unwrap_or(Amount::MIN)
+    Amount::new(dice.between(1, 300)).unwrap_or(Amount::MIN)
 }
 
 /// A deposit.
 pub fn deposit(dice: &mut Dice) -> Amount {
-    Amount::new(dice.from_to(1, 2_000)).unwrap_or(Amount::MIN)
+    Amount::new(dice.between(1, 2_000)).unwrap_or(Amount::MIN)
 }
 
 /// An order's id: UUID v7, as order-svc makes them.
@@ -83,7 +83,7 @@ pub fn order_id(dice: &mut Dice, now: Timestamp) -> OrderId {
 }
 
 fn quantity(dice: &mut Dice) -> Quantity {
-    Quantity::new(dice.from_to(1, 4)).unwrap_or(Quantity::MIN)
+    Quantity::new(dice.between(1, 4)).unwrap_or(Quantity::MIN)
 }
 
 fn any_id(dice: &mut Dice) -> Uuid {

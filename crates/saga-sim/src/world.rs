@@ -217,7 +217,7 @@ impl World {
     fn furnish(&mut self) -> Result<(), Broken> {
         let Self { air, shop, .. } = self;
         let dice = &mut air.dice;
-        let room: Vec<i64> = shop.users.iter().map(|_| dice.from_to(0, 5)).collect();
+        let room: Vec<i64> = shop.users.iter().map(|_| dice.between(0, 5)).collect();
         let money: Vec<_> = shop.users.iter().map(|_| shop::balance(dice)).collect();
         let stock: Vec<_> = shop.items.iter().map(|_| shop::stock(dice)).collect();
         if let Some(instance) = self.user.instance() {
