@@ -77,16 +77,15 @@ impl Database {
     /// The file is damaged, is no database, or has tables of a newer version.
     pub fn open(&self, migrations: &[EmbeddedMigrations]) -> anyhow::Result<SqliteConnection> {
         let name = self.path.display();
-        let mut conn = self
-            .connect()
-            .with_context(|| format!("database.url: cannot open {name}"))?;
+        let mut conn = self.connect().map_err(|error| self.cannot_be_read(error))?;
         require_sqlite(&mut conn)?;
         let check: String = diesel::sql_query("PRAGMA quick_check(1)")
             .get_result::<Check>(&mut conn)
-            .with_context(|| format!("database.url: {name} is damaged or no database"))?
+            .map_err(|error| self.cannot_be_read(error.into()))?
             .quick_check;
         if check != "ok" {
-            bail!("database.url: {name} is damaged ({check}); restore it from a backup");
+            let what = check.replace('\n', " ");
+            bail!("database.url: {name} is damaged ({what}); restore it from a backup");
         }
         for source in std::iter::once(&MIGRATIONS).chain(migrations) {
             // A reference is no source; the two words that it is made of are copied.
@@ -94,6 +93,19 @@ impl Database {
             done.map_err(|e| anyhow::anyhow!("migrating {name}: {e}"))?;
         }
         Ok(conn)
+    }
+
+    /// What to do about a file that cannot even be looked at.
+    fn cannot_be_read(&self, error: anyhow::Error) -> anyhow::Error {
+        let (name, text) = (self.path.display(), error.to_string());
+        let is_damaged = ["not a database", "malformed"]
+            .iter()
+            .any(|phrase| text.contains(phrase));
+        error.context(if is_damaged {
+            format!("database.url: {name} is damaged or no database; restore it from a backup")
+        } else {
+            format!("database.url: cannot open {name}")
+        })
     }
 
     /// Remembers how far the relay has published, after the writer has ended.

@@ -50,9 +50,8 @@ pub struct Verdict {
     pub broken: Vec<String>,
 }
 
-/// Opens the file in a folder as the service does, and starts its writer. Checkpoints come twenty
-/// times as often as with the service, so that many cuts meet one. `synchronous` other than `None`
-/// is what the service must not be set to.
+/// Opens the file in a folder as the service does, and starts its writer. `synchronous` other than
+/// `None` is what the service must not be set to.
 ///
 /// # Errors
 /// What the service would end with.
@@ -60,7 +59,6 @@ pub fn open(folder: &Path, synchronous: Option<&str>) -> anyhow::Result<RunningW
     let url = format!("sqlite:{}", folder.join("bank.db").display());
     let database = Database::from_url(&url).map_err(anyhow::Error::msg)?;
     let mut conn = database.open(&UserSvc::migrations())?;
-    conn.batch_execute("PRAGMA wal_autocheckpoint = 100")?;
     if let Some(mode) = synchronous {
         conn.batch_execute(&format!("PRAGMA synchronous = {mode}"))?;
     }
@@ -68,8 +66,13 @@ pub fn open(folder: &Path, synchronous: Option<&str>) -> anyhow::Result<RunningW
 }
 
 /// Lets all callers work, each until it has had so many answers or the first is refused to it.
-/// Writes down what they were answered.
+/// Writes down what they were answered. Checkpoints come twenty times as often as they would, so
+/// that many cuts meet one.
 pub async fn work(writer: &Writer, answered: &mut Answered, each: usize, rng: &mut Rng) {
+    let often = "PRAGMA wal_autocheckpoint = 100";
+    let _refused_without_power = writer
+        .write(move |tx| Ok(tx.conn().batch_execute(often)?))
+        .await;
     let shared = RefCell::new(std::mem::take(answered));
     let lanes = (0..LANES).map(|_| {
         let mut lane = Lane {

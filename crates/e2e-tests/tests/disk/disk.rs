@@ -44,6 +44,8 @@ pub(super) struct File {
     /// Numbered over all files, in the order in which they were done.
     pub(super) unsynced: Vec<(u64, Change)>,
     length: usize,
+    kind: Kind,
+    /// Its next sync is the first one of a new journal.
     syncs_folder: bool,
 }
 
@@ -60,7 +62,7 @@ pub(super) struct State {
     power_ends_at: Option<u64>,
     power_off: bool,
     capacity: Option<usize>,
-    next_sync_fails: bool,
+    next_sync_fails: Option<Kind>,
     sync_failed_at: Option<u64>,
 }
 
@@ -78,7 +80,7 @@ impl Disk {
         let mut state = State::default();
         for entry in folder.read_dir().unwrap().map(Result::unwrap) {
             let name = entry.file_name().into_string().unwrap();
-            let file = File::of(std::fs::read(entry.path()).unwrap());
+            let file = File::of(&name, std::fs::read(entry.path()).unwrap());
             state.names.insert(name, state.files.len());
             state.files.push(file);
         }
@@ -125,9 +127,10 @@ impl Disk {
         self.state().capacity = capacity;
     }
 
-    /// Lets the next sync fail, and only that: what the file system does when it could not write.
-    pub fn fail_next_sync(&self) {
-        self.state().next_sync_fails = true;
+    /// Lets the next sync of such a file fail, and only that. What was to be synced is lost for
+    /// good, and the sync after it says that all is well: so does Linux.
+    pub fn fail_next_sync(&self, of: Kind) {
+        self.state().next_sync_fails = Some(of);
     }
 
     /// Operations since the sync that failed, where one did.
@@ -209,8 +212,10 @@ impl Disk {
     pub fn sync(&self, FileId(id): FileId) -> Result<(), Fault> {
         let mut state = self.state();
         state.operation()?;
-        if std::mem::take(&mut state.next_sync_fails) {
+        if state.next_sync_fails == Some(state.files[id].kind) {
+            state.next_sync_fails = None;
             state.sync_failed_at = Some(state.operations);
+            state.files[id].unsynced.clear();
             return Err(Fault::SyncFailed);
         }
         let file = &mut state.files[id];
@@ -250,8 +255,9 @@ impl State {
         let id = self.files.len();
         let finished = self.operation();
         self.files.push(File {
+            kind,
             syncs_folder: kind == Kind::Journal,
-            ..File::of(Vec::new())
+            ..File::of(name, Vec::new())
         });
         self.names.insert(name.to_owned(), id);
         finished.map(|()| id)
@@ -275,11 +281,17 @@ impl State {
 }
 
 impl File {
-    fn of(synced: Vec<u8>) -> Self {
+    fn of(name: &str, synced: Vec<u8>) -> Self {
+        let is_journal = name.ends_with("-wal") || name.ends_with("-journal");
         Self {
             length: synced.len(),
             synced,
             unsynced: Vec::new(),
+            kind: if is_journal {
+                Kind::Journal
+            } else {
+                Kind::Database
+            },
             syncs_folder: false,
         }
     }

@@ -54,7 +54,7 @@ async fn a_file_that_stays_locked_turns_readiness_red_and_is_no_events_fault() {
     let problem = eventually("user-svc is not ready", PATIENCE, is_red).await;
     assert_eq!(problem["errors"][0]["field"], "database", "{problem}");
     let deposit = format!("/users/{}/deposits", sale.user);
-    let refused = user.post(&deposit, &json!({"amount": 1})).await.expect(503);
+    let refused = user.post(&deposit, &json!({"amount": 1})).await.expect(507);
     assert!(!refused.header("retry-after").is_empty());
     assert_eq!(system.look_at(order).await.status, "PENDING");
 
