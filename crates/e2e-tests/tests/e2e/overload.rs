@@ -76,6 +76,7 @@ async fn ten_times_more_callers_than_places_are_served_or_told_to_come_back() {
 async fn a_pivot_that_is_away_with_5000_open_orders_makes_no_storm_of_repeats() {
     const ORDERS: i64 = 5_000;
     const CALLERS: i64 = 50;
+    const EACH: i64 = ORDERS / CALLERS;
     let system = System::with()
         .repeating_quickly()
         .set(Service::Order, "SAGA__ORDER__REPEATS_PER_SECOND", 2_000)
@@ -85,7 +86,9 @@ async fn a_pivot_that_is_away_with_5000_open_orders_makes_no_storm_of_repeats() 
     system.kill(Service::Payment);
     let caller = async |_| {
         let user = system.user(1_000_000).await;
-        for _ in 0..ORDERS / CALLERS {
+        // While they are open, each holds a slot of its own.
+        system.set_capacity(user, EACH).await;
+        for _ in 0..EACH {
             system.order(Sale::of(user, item)).await;
         }
     };
