@@ -22,7 +22,7 @@ pub use law::{Law, every_row, law, number};
 const WAITING_NAMED: i64 = 20;
 /// Longer than Redis ever needs for an answer: where none comes, it is away.
 const REDIS: Duration = Duration::from_secs(1);
-/// Published rows of the journal are kept so long at least.
+/// Published rows of the journal are kept so long unless configured otherwise.
 const JOURNAL_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A row may be pruned while it is looked for.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -45,6 +45,15 @@ impl Asked {
             now,
             checks,
             journal_since: now.minus(JOURNAL_KEPT).plus(MARGIN),
+        }
+    }
+
+    /// Of a service that keeps the published rows of its journal for so long.
+    #[must_use]
+    pub fn journal_kept(self, kept: Duration) -> Self {
+        Self {
+            journal_since: self.now.minus(kept).plus(MARGIN),
+            ..self
         }
     }
 }
@@ -123,7 +132,8 @@ pub async fn live<S: Service>(
     chassis: &Chassis,
     checks: bool,
 ) -> Result<Report, Error> {
-    let asked = Asked::at(Timestamp::now(), checks);
+    let kept = Duration::from_secs(chassis.settings.retention.journal_s);
+    let asked = Asked::at(Timestamp::now(), checks).journal_kept(kept);
     // Before the transaction: what is published meanwhile is called unpublished, never the other
     // way round.
     let published = chassis.published.seq();
