@@ -19,6 +19,7 @@ mod settle;
 mod stray;
 
 // … and whether it may.
+mod audit;
 mod judge;
 mod known;
 

@@ -11,6 +11,7 @@ use saga_events::Service;
 use saga_model::record::Cell;
 
 use crate::air::Air;
+use crate::audit::{audit_live, audit_quiet};
 use crate::chaos::something_happens;
 use crate::fault::{Counts, Fault};
 use crate::judge::judge;
@@ -24,6 +25,8 @@ const PURCHASES: u32 = 30;
 /// So many things happen for each purchase while everything goes wrong.
 const HAPPENINGS: u32 = 45;
 
+/// One in so many happenings is followed by an audit.
+const AUDITS: u64 = 2_000;
 /// So many impossible events meet the final orders.
 const STRAYS: u32 = 10;
 
@@ -140,11 +143,15 @@ fn live(world: &mut World) -> Result<(), String> {
     let mut purchases_left = 1 + u32::try_from(world.air.dice.below(PURCHASES.into())).unwrap_or(0);
     for _ in 0..purchases_left * HAPPENINGS {
         something_happens(world, &mut purchases_left)?;
+        if world.air.dice.below(AUDITS) == 0 {
+            audit_live(world, &mut purchases_left)?;
+        }
     }
     end_all(world)?;
     judge(world)?;
     replay(world)?;
-    judge(world)
+    judge(world)?;
+    audit_quiet(world)
 }
 
 /// All that was ever published comes again, in any order, and much that cannot be: nothing that was
