@@ -80,6 +80,19 @@ impl File {
         row.unwrap_or_else(|error| panic!("{sql}: {error}")).number
     }
 
+    /// Changes what is stored, as no service would: its checks are off. The service may be running.
+    pub fn plant(&self, sql: &str) {
+        let mut conn = SqliteConnection::establish(&self.path.to_string_lossy()).unwrap();
+        for statement in [
+            "PRAGMA busy_timeout = 5000",
+            "PRAGMA ignore_check_constraints = ON",
+            sql,
+        ] {
+            let done = diesel::sql_query(statement).execute(&mut conn);
+            done.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
+    }
+
     /// The dead letters, oldest first.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         let sql = "SELECT reason, error, attempts, stream, type AS event_type, event \

@@ -41,6 +41,8 @@ pub(crate) struct Explored {
     pub(crate) places: Vec<(Places, usize)>,
     /// The first thing that is wrong, and a shortest way to it.
     pub(crate) wrong: Option<(String, Vec<Event>)>,
+    /// Every way, by the numbers of the configurations that it leads from and to.
+    pub(crate) ways: Vec<(u32, u32)>,
     seen: Interner<Configuration>,
     /// How each configuration was reached first.
     from: Vec<(usize, Event)>,
@@ -105,6 +107,7 @@ pub(crate) fn explore(cells: &mut Cells<'_>, rigour: Rigour, repeats: u32) -> Ex
         transitions: 0,
         places: vec![(desks, 0)],
         wrong: None,
+        ways: vec![],
         seen: Interner::new(),
         from: vec![],
     };
@@ -126,6 +129,10 @@ pub(crate) fn explore(cells: &mut Cells<'_>, rigour: Rigour, repeats: u32) -> Ex
                 let bus = cells.bus_with(bus, &way.says);
                 let fresh = found.seen.len();
                 let number = found.seen.number(Configuration { desks, bus }) as usize;
+                found.ways.push((
+                    u32::try_from(next).unwrap_or(u32::MAX),
+                    u32::try_from(number).unwrap_or(u32::MAX),
+                ));
                 if number == fresh {
                     found.from.push((next, event));
                 }

@@ -16,10 +16,12 @@ mod recovery;
 mod trace;
 
 mod broken;
+mod futures;
 mod proof;
 mod what_if;
 
 pub use broken::{Broken, Shortcut};
+pub use futures::{Future, States, futures};
 pub use proof::{Flaw, Proof, prove, prove_among_strays};
 pub use trace::{Fate, Step};
 pub use what_if::{Report, Verdict, what_if};

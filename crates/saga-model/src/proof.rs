@@ -110,7 +110,7 @@ pub fn prove_among_strays(table: &dyn Table, repeats: u32) -> Result<usize, Flaw
     Ok(most)
 }
 
-fn explored(table: &dyn Table, repeats: u32) -> Result<(Cells<'_>, Explored), Flaw> {
+pub(crate) fn explored(table: &dyn Table, repeats: u32) -> Result<(Cells<'_>, Explored), Flaw> {
     let mut cells = Cells::new(table, Rigour::Laws);
     let mut found = explore(&mut cells, Rigour::Laws, repeats);
     match found.wrong.take() {

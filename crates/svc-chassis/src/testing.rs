@@ -6,6 +6,7 @@ mod bench;
 mod instance;
 mod running;
 
+pub mod audits;
 pub mod cells;
 pub mod steps;
 

@@ -1,6 +1,7 @@
 //! The six real binaries over a private Redis, a system of its own for each test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod audit;
 mod auditors;
 mod bad_requests;
 mod cancellation;

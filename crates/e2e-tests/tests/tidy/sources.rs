@@ -104,6 +104,7 @@ fn every_service_has_the_same_set_of_files() {
             "src/http.rs",
             "src/saga.rs",
             "src/store.rs",
+            "src/store/audit.rs",
             "src/schema.rs",
             "migrations",
             "README.md",
