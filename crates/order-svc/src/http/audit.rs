@@ -37,7 +37,7 @@ async fn audit(
                 Some(false) | None => Scope::default(),
             };
             let audit = svc.auditor.lock().await.audit(scope).await;
-            Ok(audit_answer(audit.ok).json(audit))
+            Ok(audit_answer(audit.ok, &audit))
         }
     }
 }

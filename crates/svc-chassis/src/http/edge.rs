@@ -98,6 +98,11 @@ fn is_foreign(request: &ServiceRequest) -> bool {
         .map_or(true, |origin| !origin.eq_ignore_ascii_case(&own))
 }
 
+/// Marks an answer whose status says what its body is about, such as an audit that found something:
+/// the request itself was answered, so the body is no problem.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Verdict;
+
 /// Makes every error answer a complete problem, whoever made it, and logs the server's faults.
 fn complete(
     answer: ServiceResponse,
@@ -105,7 +110,8 @@ fn complete(
     context: &RequestContext,
 ) -> ServiceResponse {
     let status = answer.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let is_verdict = answer.response().extensions().get::<Verdict>().is_some();
+    if is_verdict || (!status.is_client_error() && !status.is_server_error()) {
         return answer;
     }
     let problem = answer.response().extensions().get::<Problem>().cloned();

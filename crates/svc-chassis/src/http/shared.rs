@@ -1,13 +1,14 @@
 //! The routes that every service has.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use diesel::prelude::*;
 use saga_audit::{Check, SagaRow};
 use saga_events::{OrderId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::edge::Verdict;
 use super::{Problem, Query, id_in_path, resource};
 use crate::audit;
 use crate::chassis::Chassis;
@@ -115,16 +116,20 @@ pub async fn own_audit<S: Service>(
 ) -> Result<HttpResponse, Error> {
     let checks = query.checks.unwrap_or(true);
     let report = audit::live(&**service, &chassis, checks).await?;
-    Ok(audit_answer(!report.checks.iter().any(Check::is_violated)).json(report))
+    let fine = !report.checks.iter().any(Check::is_violated);
+    Ok(audit_answer(fine, &report))
 }
 
-/// 200 where an audit is fine, 503 where it is not.
-pub fn audit_answer(fine: bool) -> HttpResponseBuilder {
-    if fine {
-        HttpResponse::Ok()
+/// Answers with an audit: 200 where it is fine, 503 where it is not, in either case with what was
+/// found.
+pub fn audit_answer(fine: bool, audit: &impl Serialize) -> HttpResponse {
+    let mut answer = if fine {
+        HttpResponse::Ok().json(audit)
     } else {
-        HttpResponse::ServiceUnavailable()
-    }
+        HttpResponse::ServiceUnavailable().json(audit)
+    };
+    answer.extensions_mut().insert(Verdict);
+    answer
 }
 
 /// The most purchases that are looked up by their ids at once, and the most that have changed.
