@@ -3,28 +3,15 @@
 use std::time::Duration;
 
 use saga_events::Service;
-use saga_events::bus::stream;
-use saga_events::{OrderId, ReasonCode, TraceParent};
-
-use order_svc::advance;
-use order_svc::saga::Status;
-use order_svc::store::{self as orders, StoredOrder};
-use order_svc::sweep;
 use svc_chassis::singleton::Fence;
-use svc_chassis::{Error, Outcome, Tx};
 
-use crate::air::short;
 use crate::fault::Fault;
 use crate::gateway;
 use crate::process::{Broken, Runs};
-use crate::shop;
+use crate::requests::{buy, cancel, govern};
 use crate::stray;
-use crate::watched::Watch;
+use crate::sweep::sweep_as;
 use crate::world::World;
-use crate::wrong::Wrong;
-
-/// Orders that one sweep takes up.
-const BATCH: i64 = 1024;
 
 /// Lets something happen.
 ///
@@ -59,9 +46,13 @@ pub fn something_happens(world: &mut World, purchases_left: &mut u32) -> Result<
         860..900 => sweep_as(world, world.fence.clone()),
         900..940 if *purchases_left > 0 => {
             *purchases_left -= 1;
-            buy(world)
+            buy(world);
+            Ok(())
         }
-        940..945 => govern(world),
+        940..945 => {
+            govern(world);
+            Ok(())
+        }
         945..952 => {
             world.process(service).remember();
             Ok(())
@@ -113,221 +104,6 @@ fn publish(world: &mut World, service: Service) -> Result<(), Broken> {
 fn restart(world: &mut World, service: Service) -> Result<(), Broken> {
     let service = some_service(world, service, |process| !process.is_up());
     world.start(service)
-}
-
-/// Somebody buys something.
-fn buy(world: &mut World) -> Result<(), Broken> {
-    let World { order, air, .. } = world;
-    let Some(instance) = order.instance() else {
-        return Ok(());
-    };
-    let new = world.shop.purchase(&mut air.dice, order.now());
-    let id = new.order_id;
-    let live = instance.service().inner().live().clone();
-    let trace = trace_of(id);
-    let watch = order.watch.clone();
-    air.tell(|| format!("the buyer asks for order {}", short(id)));
-    let answer = instance.ask(move |tx| {
-        let begin = |tx: &mut Tx<'_>| advance::begin(tx, &live, new, &trace);
-        watch.noting::<order_svc::OrderSvc, _>(tx, id, begin, |_| {
-            Some(("begin", None, Outcome::Changed("PENDING")))
-        })?;
-        Ok(())
-    });
-    world.begun.push((id, answer));
-    Ok(())
-}
-
-/// A buyer cancels some order.
-fn cancel(world: &mut World) -> Result<(), Broken> {
-    let Some(id) = some_order(world) else {
-        return Ok(());
-    };
-    let Some(instance) = world.order.instance() else {
-        return Ok(());
-    };
-    let live = instance.service().inner().live().clone();
-    let watch = world.order.watch.clone();
-    world
-        .air
-        .tell(|| format!("the buyer cancels order {}", short(id)));
-    drop(instance.ask(move |tx| {
-        let cancel = |tx: &mut Tx<'_>| advance::cancel(tx, &live, id);
-        watch.noting::<order_svc::OrderSvc, _>(tx, id, cancel, |done| {
-            let (_, outcome) = done.as_ref()?;
-            Some(("cancel", None, outcome.clone()))
-        })?;
-        Ok(())
-    }));
-    Ok(())
-}
-
-/// One of the orders, more often than not a recent one.
-pub fn some_order(world: &mut World) -> Option<OrderId> {
-    let dice = &mut world.air.dice;
-    let orders = world.known.orders();
-    let span = if dice.says(700) { 6 } else { orders.len() };
-    let back = dice.place(span.min(orders.len()));
-    orders.keys().rev().nth(back).copied()
-}
-
-fn trace_of(id: OrderId) -> TraceParent {
-    let (high, low) = id.uuid().as_u64_pair();
-    let text = format!("00-{high:016x}{low:016x}-{:016x}-01", low | 1);
-    text.parse().unwrap_or_default()
-}
-
-/// What else the six services are asked to do: money comes in, prices change, items go.
-fn govern(world: &mut World) -> Result<(), Broken> {
-    let World { air, shop, .. } = world;
-    let dice = &mut air.dice;
-    let user = dice.pick(&shop.users);
-    let at = dice.place(shop.items.len());
-    let (item, _) = shop.items[at];
-    match dice.below(7) {
-        0 | 2 => {
-            let (amount, user_svc) = (shop::deposit(dice), world.user.instance());
-            if let Some(instance) = user_svc {
-                drop(instance.ask(move |tx| user_svc::store::add(tx, user, amount)));
-            }
-        }
-        1 => {
-            let active = dice.says(800);
-            if let Some(instance) = world.user.instance() {
-                drop(instance.ask(move |tx| user_svc::store::set_active(tx, user, active)));
-            }
-        }
-        3 => {
-            let quantity = shop::stock(dice);
-            if let Some(instance) = world.item.instance()
-                && quantity.get() > 0
-            {
-                drop(instance.ask(move |tx| item_svc::store::restock(tx, item, quantity)));
-            }
-        }
-        4 => {
-            let price = shop::price(dice);
-            // Half of the time order-svc has not heard of it yet.
-            if dice.says(500) {
-                shop.items[at].1 = price;
-            }
-            if let Some(instance) = world.item.instance() {
-                let edit = item_svc::store::Edit {
-                    name: None,
-                    description: None,
-                    price: Some(price),
-                };
-                drop(instance.ask(move |tx| item_svc::store::edit(tx, item, &edit)));
-            }
-        }
-        5 if dice.says(150) => {
-            if let Some(instance) = world.item.instance() {
-                drop(instance.ask(move |tx| item_svc::store::withdraw(tx, item)));
-            }
-        }
-        _ => {
-            let slots = dice.between(1, 7);
-            if let Some(instance) = world.inventory.instance() {
-                drop(instance.ask(move |tx| inventory_svc::store::set_capacity(tx, user, slots)));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// order-svc looks after its orders, under this number.
-///
-/// # Errors
-/// Its database cannot be read.
-pub fn sweep_as(world: &mut World, fence: Option<Fence>) -> Result<(), Broken> {
-    let Some(fence) = fence else { return Ok(()) };
-    let (now, published) = (world.order.now(), world.order.published());
-    let repeats = !matches!(
-        world.wrong,
-        Some(Wrong::NoRepeats | Wrong::AcknowledgeFirst)
-    );
-    let behind = sweep::FIRST_TO_LAST.map(|status| has_backlog(world, status));
-    let Some(conn) = world.order.conn() else {
-        return Ok(());
-    };
-    let broken = |error: diesel::result::Error| error.to_string();
-    let mut due = orders::overdue(conn, now, BATCH).map_err(broken)?;
-    for (status, behind) in sweep::FIRST_TO_LAST.into_iter().zip(behind) {
-        let since = if behind {
-            now.minus(sweep::BACKLOG_PATIENCE)
-        } else {
-            now
-        };
-        if repeats {
-            let repeats = orders::due(conn, status, since, published, BATCH).map_err(broken)?;
-            due.extend(repeats);
-        }
-    }
-    for order in due {
-        take_up(world, order, fence.clone());
-    }
-    Ok(())
-}
-
-fn has_backlog(world: &World, status: Status) -> bool {
-    let event_type = status.says();
-    let behind = |partition| {
-        let stream = stream(partition, event_type);
-        let mut consumers = event_type.spec().consumers.iter();
-        consumers.any(|consumer| world.air.bus.backlog(&stream, *consumer) > 0)
-    };
-    (0..world.air.bus.partitions()).any(behind)
-}
-
-fn take_up(world: &mut World, id: OrderId, fence: Fence) {
-    let Some(instance) = world.order.instance() else {
-        return;
-    };
-    let live = instance.service().inner().live().clone();
-    let (watch, wrong) = (world.order.watch.clone(), world.wrong);
-    drop(instance.ask(move |tx| {
-        if wrong == Some(Wrong::CancelByItself) && cancel_by_itself(tx, &watch, &live, id)? {
-            return Ok(());
-        }
-        let take_up = |tx: &mut Tx<'_>| sweep::take_up_one(tx, &live, &fence, id);
-        watch.noting::<order_svc::OrderSvc, _>(tx, id, take_up, |said| {
-            let (stored, _) = said.as_ref()?;
-            Some(match stored.repeats {
-                0 => (
-                    "cancel",
-                    None,
-                    Outcome::Changed(stored.order.status.as_str()),
-                ),
-                _ => ("no news", None, Outcome::Repeated),
-            })
-        })?;
-        Ok(())
-    }));
-}
-
-/// What no order-svc may do: it takes its deadline for the answer.
-fn cancel_by_itself(
-    tx: &mut Tx<'_>,
-    watch: &Watch,
-    live: &std::sync::Arc<order_svc::live::Live>,
-    id: OrderId,
-) -> Result<bool, Error> {
-    let Some(stored) = orders::find(tx.conn(), id)? else {
-        return Ok(false);
-    };
-    let overdue = stored.order.purchase.deadline <= tx.now();
-    if stored.order.status != Status::Pending || !overdue {
-        return Ok(false);
-    }
-    let event = stray::failure(id, ReasonCode::DeadlineExceeded);
-    let cancel = |tx: &mut Tx<'_>| -> Result<(StoredOrder, Outcome), Error> {
-        let input = order_svc::saga::Input::Message(&event.message);
-        advance::advance(tx, live, stored, input, None)
-    };
-    watch.noting::<order_svc::OrderSvc, _>(tx, id, cancel, |(_, outcome)| {
-        Some(("cancel", None, outcome.clone()))
-    })?;
-    Ok(true)
 }
 
 /// What goes wrong by itself, and not while something else is done.
@@ -395,7 +171,7 @@ fn go_wrong(world: &mut World, service: Service) -> Result<(), Broken> {
             world.process(service).set_fast_by(micros);
         }
         Fault::StaleSweep => stale_sweep(world)?,
-        Fault::BuyerCancels => cancel(world)?,
+        Fault::BuyerCancels => cancel(world),
         _ => {}
     }
     Ok(())

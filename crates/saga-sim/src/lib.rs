@@ -15,8 +15,10 @@ mod world;
 // … what happens to them …
 mod chaos;
 mod gateway;
+mod requests;
 mod settle;
 mod stray;
+mod sweep;
 
 // … and whether it may.
 mod audit;

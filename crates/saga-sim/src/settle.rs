@@ -6,10 +6,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 use saga_events::Service;
 
-use crate::chaos::sweep_as;
 use crate::fault::Weather;
 use crate::gateway;
 use crate::process::{Broken, Runs};
+use crate::sweep::sweep_as;
 use crate::world::World;
 
 /// From an empty bus, so many deliveries end an order after one repeat: the model's number.

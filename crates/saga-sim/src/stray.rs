@@ -11,10 +11,10 @@ use saga_events::{
 use saga_model::table::{Shipped, Table};
 use saga_model::world::{Input, Luck, Row};
 
-use crate::chaos::some_order;
 use crate::gateway;
 use crate::known::MADE_UP;
 use crate::process::Broken;
+use crate::requests::some_order;
 use crate::shop;
 use crate::world::World;
 
