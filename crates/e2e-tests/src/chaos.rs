@@ -6,6 +6,7 @@
 //! [`verdict`] is spoken when all faults are over. The same seed is the same plan and the same
 //! purchases, though not the same interleaving: that is up to the machine.
 
+pub mod audits;
 pub mod dice;
 pub mod market;
 pub mod plan;

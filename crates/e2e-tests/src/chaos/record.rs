@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use saga_events::OrderId;
 use tokio::sync::watch;
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 pub struct Record {
     /// Purchases that were begun.
     pub begun: watch::Sender<usize>,
+    audits: AtomicUsize,
     faults: Mutex<BTreeMap<&'static str, usize>>,
     promised: Mutex<BTreeSet<OrderId>>,
     forged: Mutex<BTreeSet<OrderId>>,
@@ -26,6 +28,16 @@ impl Record {
     /// How many faults of each kind have struck.
     pub fn faults(&self) -> BTreeMap<&'static str, usize> {
         self.faults.lock().unwrap().clone()
+    }
+
+    /// The system was audited.
+    pub fn audited(&self) {
+        self.audits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many times the system was audited while faults struck.
+    pub fn audits(&self) -> usize {
+        self.audits.load(Ordering::Relaxed)
     }
 
     /// An order was answered with 201.

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{Instant, sleep};
 
+use super::audits::audit_all_the_while;
 use super::plan::Plan;
 use super::scene::Scene;
 use super::shoppers::shop;
@@ -51,8 +52,9 @@ pub async fn run(settings: Settings) -> bool {
     let folder = TempDir::new().unwrap();
     let scene = Rc::new(Scene::set(seed, folder.path()).await);
     let mut beside = JoinSet::new();
-    let (watched, shown) = (scene.clone(), scene.clone());
+    let (watched, audited, shown) = (scene.clone(), scene.clone(), scene.clone());
     beside.spawn_local(async move { watched.watch_services().await });
+    beside.spawn_local(async move { audit_all_the_while(&audited).await });
     beside.spawn_local(async move { show_progress(&shown, began).await });
 
     let settled_at = let_it_happen(&scene, &plan, settings).await;
@@ -61,7 +63,7 @@ pub async fn run(settings: Settings) -> bool {
         scene.record.violation(format!("no verdict: {panic}"));
         Verdict::default()
     });
-    let final_after = settled_at.elapsed();
+    let final_after = verdict.ended_at.map(|at| at - settled_at);
     beside.shutdown().await;
     tell(&scene, &verdict, settings, (began.elapsed(), final_after));
     let violations = scene.record.violations();
@@ -149,7 +151,7 @@ async fn show_progress(scene: &Scene, began: Instant) {
 }
 
 /// The line at the end.
-fn tell(scene: &Scene, verdict: &Verdict, settings: Settings, took: (Duration, Duration)) {
+fn tell(scene: &Scene, verdict: &Verdict, settings: Settings, took: (Duration, Option<Duration>)) {
     let Settings {
         purchases, seed, ..
     } = settings;
@@ -169,6 +171,9 @@ fn tell(scene: &Scene, verdict: &Verdict, settings: Settings, took: (Duration, D
             .map(|(why, n)| format!("{n} {why}"))
             .collect(),
     );
+    let final_after = took.1.map_or("not in time".to_owned(), |after| {
+        format!("{:.1} s", after.as_secs_f64())
+    });
     let line_end = if std::io::stdout().is_terminal() {
         "\n"
     } else {
@@ -176,12 +181,12 @@ fn tell(scene: &Scene, verdict: &Verdict, settings: Settings, took: (Duration, D
     };
     println!(
         "{line_end}chaos: seed {seed}: {struck} faults ({by_kind}), {purchases} purchases, \
-         {} taken: {} completed, {} cancelled ({reasons}), final {:.1} s after the last fault, \
-         {} violations, {} s",
+         {} taken: {} completed, {} cancelled ({reasons}), final {final_after} after the last fault, \
+         {} live audits, {} violations, {} s",
         scene.record.promises().len(),
         verdict.completed,
         verdict.cancelled.values().sum::<usize>(),
-        took.1.as_secs_f64(),
+        scene.record.audits(),
         scene.record.violations().len(),
         took.0.as_secs(),
     );

@@ -8,6 +8,7 @@ use saga_events::Service;
 use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
 
+use super::audits::audit_all;
 use super::scene::Scene;
 use super::strike::POISON;
 use crate::{Books, DeadLetter};
@@ -18,6 +19,8 @@ const NAMED: usize = 10;
 /// How a run came out; what must not be is in the record.
 #[derive(Debug, Default)]
 pub struct Verdict {
+    /// When it was seen that every order has ended.
+    pub ended_at: Option<Instant>,
     /// Orders that completed.
     pub completed: usize,
     /// Orders that were cancelled, by reason.
@@ -27,12 +30,15 @@ pub struct Verdict {
 /// Waits until nothing is under way, until this moment at most, and then judges.
 pub async fn judge(scene: Rc<Scene>, end: Instant) -> Verdict {
     let scene = &*scene;
+    let mut verdict = Verdict::default();
     let books = loop {
         // Cheap, as it is asked again and again; the books are not.
         if Instant::now() >= end || !has_open_orders(scene).await {
+            let asked_at = Instant::now();
             let books = Books::read(&scene.system).await;
             let open = books.under_way();
             if open.is_empty() {
+                verdict.ended_at = Some(asked_at);
                 break books;
             }
             if Instant::now() >= end {
@@ -61,7 +67,7 @@ pub async fn judge(scene: Rc<Scene>, end: Instant) -> Verdict {
             scene.record.violation(what);
         }
     }
-    let mut verdict = Verdict::default();
+    audit_all(scene, end).await;
     for order in books.orders.values() {
         match order.reason_code {
             None => verdict.completed += 1,
