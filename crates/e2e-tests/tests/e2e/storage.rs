@@ -123,6 +123,9 @@ async fn an_io_error_ends_the_service_with_one_line_and_a_restart_finds_what_was
     system.settled().await;
 }
 
+/// Does something to a file's bytes.
+type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 #[tokio::test]
 async fn a_damaged_file_is_refused_with_one_line_and_left_as_it_is() {
     let system = System::start().await;
@@ -137,7 +140,7 @@ async fn a_damaged_file_is_refused_with_one_line_and_left_as_it_is() {
         let damaged = system.folder().join("damaged.db");
         let page = 4096;
         // The file's name, the root of all tables, a page in the middle, and the end cut off.
-        let damages: [&dyn Fn(&mut Vec<u8>); 4] = [
+        let damages: [Damage<'_>; 4] = [
             &|bytes| bytes[3] ^= 0xff,
             &|bytes| bytes[100] ^= 0xff,
             &|bytes| {
