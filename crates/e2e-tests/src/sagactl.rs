@@ -34,13 +34,19 @@ impl Told {
 }
 
 impl System {
-    /// Runs `sagactl` with these words, and nothing of the test's environment but where the services
-    /// are.
-    pub fn sagactl(&self, words: &[&str]) -> Told {
+    /// How `sagactl` is started with these words: it knows where the services are, and nothing of
+    /// the test's own environment.
+    pub fn sagactl_command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(binary("sagactl"));
         command.env_clear().env("USER", "ann").args(words);
         self.name_services(&mut command);
-        let output = command.output().expect("sagactl starts");
+        command
+    }
+
+    /// Runs `sagactl` with these words.
+    pub fn sagactl(&self, words: &[&str]) -> Told {
+        let output = self.sagactl_command(words).output();
+        let output = output.expect("sagactl starts");
         Told {
             code: output.status.code().expect("sagactl ends by itself"),
             out: String::from_utf8(output.stdout).unwrap(),

@@ -29,13 +29,20 @@ pub enum Scope {
     All,
 }
 
-impl Default for Scope {
-    /// The last five minutes, as far as these are 2,000 purchases.
-    fn default() -> Self {
+impl Scope {
+    /// What changed within this time, as far as these are 2,000 purchases.
+    pub const fn recent(within: Duration) -> Self {
         Self::Recent {
-            within: Duration::from_secs(300),
+            within,
             most: 2_000,
         }
+    }
+}
+
+impl Default for Scope {
+    /// The last five minutes.
+    fn default() -> Self {
+        Self::recent(Duration::from_secs(300))
     }
 }
 

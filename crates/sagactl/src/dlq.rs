@@ -63,10 +63,10 @@ pub struct ReplayOptions {
     #[arg(long, conflicts_with = "letters")]
     all: bool,
     /// With --all: only those of this service
-    #[arg(long, value_name = "SERVICE", requires = "all", value_parser = letter::service)]
+    #[arg(long, value_name = "SERVICE", conflicts_with = "letters", value_parser = letter::service)]
     service: Option<Service>,
     /// With --all: only those of this event type
-    #[arg(long = "type", value_name = "EVENT", requires = "all")]
+    #[arg(long = "type", value_name = "EVENT", conflicts_with = "letters")]
     event_type: Option<EventType>,
     /// Says what would come of it, and changes nothing
     #[arg(long)]

@@ -3,15 +3,17 @@
 use std::fmt;
 use std::process::ExitCode;
 
-/// How a command ended.
+/// How a command ended, the worse the later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// All is well.
     Clean,
-    /// It found what must not be, or did not do what it was told to.
-    Failed,
+    /// An order is older than it may be.
+    Overdue,
     /// A service does not answer, or a file cannot be read: what is said is not all.
     Unreachable,
+    /// It found what must not be, or did not do what it was told to.
+    Failed,
 }
 
 impl From<Exit> for ExitCode {
@@ -19,6 +21,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Clean => Self::SUCCESS,
             Exit::Failed => Self::from(1),
+            Exit::Overdue => Self::from(2),
             Exit::Unreachable => Self::from(3),
         }
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod client;
 mod demo;
 mod dlq;
@@ -30,6 +31,9 @@ struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done, as told on standard error; \
     3 a service does not answer; 64 a wrong command line";
+const AUDIT_EXIT_CODES: &str = "Exit codes: 0 clean; 1 a law is violated; 2 an order is older than \
+    it may be; 3 a service does not answer, or a file cannot be read; 64 a wrong command line. The \
+    worst counts: 1, then 3, then 2";
 const DLQ_EXIT_CODES: &str = "Exit codes: 0 done, or listed; 1 a dead letter is not there or not \
     open, or stays one after its replay; 3 a service does not answer, the others are told all the \
     same; 64 a wrong command line";
@@ -38,6 +42,10 @@ const DLQ_EXIT_CODES: &str = "Exit codes: 0 done, or listed; 1 a dead letter is 
 enum Command {
     /// Buys twice: one purchase completes, one is compensated. Shows both
     Demo(demo::Options),
+    /// Is anything lost, doubled or made up? Holds all six services to the laws of money, stock and
+    /// room
+    #[command(after_help = AUDIT_EXIT_CODES)]
+    Audit(audit::Options),
     /// Dead letters, the events that a service could not apply: reads, replays, discards them
     #[command(subcommand, after_help = DLQ_EXIT_CODES)]
     Dlq(dlq::Command),
@@ -62,13 +70,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command, services: Services) -> anyhow::Result<Exit> {
-    let client = Client::new(services)?;
     let screen = &mut Screen::stdout();
     match command {
+        Command::Audit(options) => Ok(audit::run(&services, screen, &options).await),
         Command::Demo(options) => {
-            demo::run(&client, screen, &options).await?;
+            demo::run(&Client::new(services)?, screen, &options).await?;
             Ok(Exit::Clean)
         }
-        Command::Dlq(command) => dlq::run(&client, screen, &command).await,
+        Command::Dlq(command) => dlq::run(&Client::new(services)?, screen, &command).await,
     }
 }

@@ -17,6 +17,7 @@ mod logs;
 mod network;
 mod overload;
 mod owners;
+mod planted;
 mod purchase;
 mod refusals;
 mod regressions;

@@ -185,7 +185,7 @@ async fn what_came_too_early_changes_nothing_when_it_is_replayed_too_late() {
 async fn a_discarded_event_is_not_applied_and_is_not_forgotten() {
     // Nothing is trimmed, so that it can be delivered again.
     let system = System::with()
-        .set_for_all("SAGA__BUS__TRIM_MS", 600_000)
+        .set_for_all("SAGA__BUS__TRIM_MS", 60_000)
         .start()
         .await;
     let poison = envelope(settled(EventType::PaymentProcessed, OrderId::new(), 0));
