@@ -59,7 +59,11 @@ impl AtWork {
     async fn write_much(&self) -> Result<(), Error> {
         let much = "INSERT OR REPLACE INTO idempotency_keys (scope, key, body, made, created_at)
                     VALUES ('', '', printf('%.*c', 300000, 'x'), '', 0)";
-        let job = move |tx: &mut Tx<'_>| Ok(tx.conn().batch_execute(much)?);
+        self.run(much).await
+    }
+
+    async fn run(&self, sql: &'static str) -> Result<(), Error> {
+        let job = move |tx: &mut Tx<'_>| Ok(tx.conn().batch_execute(sql)?);
         self.running.writer.write(job).await
     }
 
@@ -113,12 +117,32 @@ async fn a_full_disk_refuses_everything_until_there_is_room_and_loses_nothing() 
 
 /// SQLite keeps quiet about it, and may: what a checkpoint copies stays in the WAL until it is done.
 #[tokio::test]
-async fn a_checkpoint_whose_sync_fails_loses_nothing() {
+async fn a_checkpoint_of_sqlites_own_whose_sync_fails_loses_nothing() {
     let mut bank = AtWork::begun().await;
     bank.disk.fail_next_sync(Kind::Database);
     while bank.disk.operations_since_the_failed_sync().is_none() {
         assert!(bank.work(10).await > 0);
     }
     assert!(bank.work(100).await > 0);
+    bank.assert_nothing_is_lost();
+}
+
+/// The writer's own, between two batches.
+#[tokio::test]
+async fn a_checkpoint_of_the_writers_whose_sync_fails_ends_it_and_loses_nothing() {
+    let mut bank = AtWork::begun().await;
+    bank.run("PRAGMA wal_autocheckpoint = 0").await.unwrap();
+    bank.disk.fail_next_sync(Kind::Database);
+    let mut writes = 0;
+    while bank.write_much().await.is_ok() {
+        writes += 1;
+        assert!(writes < 1_000, "the log is never moved to the file");
+    }
+    let why = format!("{:#}", bank.running.ended().await.unwrap_err());
+    assert!(
+        why.contains("write-ahead log") && why.contains("disk I/O error"),
+        "{why}"
+    );
+    assert_eq!(bank.disk.operations_since_the_failed_sync(), Some(0));
     bank.assert_nothing_is_lost();
 }
