@@ -47,6 +47,15 @@ pub struct Options {
     /// With --files: the simulated gateway's book, where it does not lie beside payment-svc's file
     #[arg(long, value_name = "FILE", requires = "files")]
     gateway_book: Option<PathBuf>,
+    /// With --files: how long the services keep the published rows of their journals
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "SAGA__RETENTION__JOURNAL_S",
+        hide_env_values = true
+    )]
+    #[arg(default_value_t = 604_800)]
+    journal_kept: u64,
     /// As JSON: one line for each pass
     #[arg(long)]
     json: bool,
@@ -65,7 +74,9 @@ pub async fn run(services: &Services, screen: &mut Screen, options: &Options) ->
 async fn audit(services: &Services, screen: &mut Screen, options: &Options) -> Result<Exit> {
     if !options.files.is_empty() {
         let files = Files::find(&options.files, options.gateway_book.as_deref())?;
-        let (audit, waiting) = files.audit().await?;
+        let (audit, waiting) = files
+            .audit(Duration::from_secs(options.journal_kept))
+            .await?;
         tell::audit(screen, &audit, options.json)?;
         if !options.json {
             tell::waiting(screen, &waiting)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use diesel::connection::SimpleConnection;
@@ -73,18 +74,19 @@ impl Files {
         })
     }
 
-    /// Reads all and judges. And says of which outboxes some rows are not known to be published.
+    /// Reads all and judges; what was said is looked for only as long as it is kept. And says of
+    /// which outboxes some rows are not known to be published.
     ///
     /// # Errors
     /// A file cannot be read, or a service works on it.
-    pub async fn audit(&self) -> Result<(Audit, Vec<(Service, i64)>)> {
+    pub async fn audit(&self, journal_kept: Duration) -> Result<(Audit, Vec<(Service, i64)>)> {
         let mut open = BTreeMap::new();
         let mut locks = Vec::new();
         for (service, path) in &self.of_services {
             locks.extend(undisturbed(*service, path)?);
             open.insert(*service, connect(path)?);
         }
-        let asked = Asked::at(Timestamp::now(), true);
+        let asked = Asked::at(Timestamp::now(), true).journal_kept(journal_kept);
         let mut reports = Vec::new();
         let mut waiting = Vec::new();
         for (service, conn) in &mut open {
