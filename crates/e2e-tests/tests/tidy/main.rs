@@ -1,6 +1,7 @@
 //! Documents, contract and sources say the same. Needs no service and no Redis.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod broken;
 mod contract;
 mod documents;
 mod faults;
