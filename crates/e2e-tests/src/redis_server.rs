@@ -122,7 +122,13 @@ impl RedisServer {
         words: &[impl AsRef<[u8]>],
     ) -> Result<T, redis::RedisError> {
         let client = redis::Client::open(self.url())?;
-        let mut connection = client.get_multiplexed_async_connection().await?;
+        // The crate's own limits are for machines that are not loaded by tests.
+        let patient = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let mut connection = client
+            .get_multiplexed_async_connection_with_config(&patient)
+            .await?;
         let mut command = redis::Cmd::new();
         words.iter().for_each(|word| {
             command.arg(word.as_ref());
