@@ -12,6 +12,8 @@ use crate::{EventId, EventType, OrderId, Payload, Timestamp, TraceParent};
 /// The version of every payload that this build publishes, the last part of `dataschema`. A
 /// version once published decodes for ever.
 pub const SCHEMA_VERSION: u32 = 1;
+/// Room for every envelope of this contract: longer ones only cost a move.
+const ENVELOPE_BYTES: usize = 1024;
 
 /// What is said about a purchase: an event without what only a shell knows (time, cause, trace).
 /// The pure steps read messages and answer with messages.
@@ -135,6 +137,11 @@ impl Event {
         self.message.event_type
     }
 
+    /// The id of the trace it belongs to, 32 hexadecimal digits.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.traceparent.as_ref().map(TraceParent::trace_id)
+    }
+
     /// The envelope as JSON, what one entry of a stream carries.
     ///
     /// # Errors
@@ -146,7 +153,8 @@ impl Event {
             payload,
         } = &self.message;
         let order_id = self.order_id();
-        serde_json::to_vec(&Out {
+        let mut json = Vec::with_capacity(ENVELOPE_BYTES);
+        let envelope = Out {
             specversion: "1.0",
             id: self.id,
             source: event_type.spec().publisher.as_str(),
@@ -160,7 +168,9 @@ impl Event {
             traceparent: self.traceparent.as_ref(),
             attempt: *attempt,
             data: payload,
-        })
+        };
+        serde_json::to_writer(&mut json, &envelope)?;
+        Ok(json)
     }
 
     /// Reads an envelope and holds it to the contract: known type, its own publisher, its own

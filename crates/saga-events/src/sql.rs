@@ -15,15 +15,14 @@ macro_rules! as_binary {
     ($($name:ident)*) => {$(
         impl ToSql<Binary, Sqlite> for $name {
             fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-                out.set_value(self.uuid().as_bytes().to_vec());
+                out.set_value(self.as_bytes().as_slice());
                 Ok(IsNull::No)
             }
         }
 
         impl FromSql<Binary, Sqlite> for $name {
-            fn from_sql(bytes: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
-                let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(bytes)?;
-                Ok(Self::from_uuid(uuid::Uuid::from_slice(&bytes)?))
+            fn from_sql(mut value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+                Ok(Self::from_uuid(uuid::Uuid::from_slice(value.read_blob())?))
             }
         }
     )*};
@@ -57,14 +56,49 @@ as_bigint! {
     Timestamp: micros, |number| Ok(Timestamp::from_micros(number));
 }
 
-/// How an enum's values are spelled, in the databases and towards callers: gives it `ALL`, `as_str`
-/// and `FromStr`, and stores it by name, so that a person who opens the file reads words. The type
-/// needs a derived `AsExpression` and `FromSqlRow` of SQL type `Text`.
+/// Declares an enum whose values have names: it is `Copy`, ordered and hashed, has `ALL`, `as_str` and
+/// `FromStr`, and is spelled by name in databases and in JSON, so that a person who opens the file
+/// reads words. The calling crate needs `diesel` and `serde`.
 ///
-/// `spelled! { State "state": Reserved "Reserved", Refused "Refused" }`
+/// ```
+/// saga_events::spelled! {
+///     /// Where a lamp stands.
+///     pub enum Lamp: "lamp" {
+///         /// It shines.
+///         On = "on",
+///         /// It does not.
+///         Off = "off",
+///     }
+/// }
+/// assert_eq!((Lamp::On.as_str(), "off".parse()), ("on", Ok(Lamp::Off)));
+/// assert_eq!("dim".parse::<Lamp>(), Err(r#"unknown lamp "dim""#.to_owned()));
+/// ```
 #[macro_export]
 macro_rules! spelled {
-    ($name:ident $what:literal: $($variant:ident $text:literal),+) => {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident: $what:literal {
+            $($(#[$of_variant:meta])* $variant:ident = $text:literal,)+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(
+            Debug,
+            Clone,
+            Copy,
+            PartialEq,
+            Eq,
+            PartialOrd,
+            Ord,
+            Hash,
+            diesel::expression::AsExpression,
+            diesel::deserialize::FromSqlRow,
+        )]
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        pub enum $name {
+            $($(#[$of_variant])* $variant,)+
+        }
+
         impl $name {
             /// All of them.
             pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
@@ -81,6 +115,12 @@ macro_rules! spelled {
             fn from_str(text: &str) -> Result<Self, String> {
                 let found = Self::ALL.into_iter().find(|known| known.as_str() == text);
                 found.ok_or_else(|| format!(concat!("unknown ", $what, " {:?}"), text))
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+                out.serialize_str(self.as_str())
             }
         }
 
@@ -104,12 +144,9 @@ macro_rules! stored_by_name {
 
         impl diesel::deserialize::FromSql<diesel::sql_types::Text, diesel::sqlite::Sqlite> for $name {
             fn from_sql(
-                value: <diesel::sqlite::Sqlite as diesel::backend::Backend>::RawValue<'_>,
+                mut value: <diesel::sqlite::Sqlite as diesel::backend::Backend>::RawValue<'_>,
             ) -> diesel::deserialize::Result<Self> {
-                use diesel::deserialize::FromSql;
-                type Name = diesel::sql_types::Text;
-                let name = <String as FromSql<Name, diesel::sqlite::Sqlite>>::from_sql(value)?;
-                Ok(name.parse()?)
+                Ok(value.read_text().parse()?)
             }
         }
     )*};

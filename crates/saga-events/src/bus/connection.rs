@@ -2,11 +2,14 @@
 //! first use, again when it breaks, and again when Redis does not answer on it: a connection that
 //! is half-open swallows every command, and nobody tells.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd, Pipeline, RedisError, RedisFuture, Value};
+use tokio::runtime::Handle;
 
 /// Longer than Redis ever takes for a batch; what takes longer will not come.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -16,6 +19,8 @@ const ANSWER: Duration = Duration::from_secs(5);
 pub(super) struct Connection {
     client: Client,
     current: Arc<RwLock<Current>>,
+    /// Where it was prepared, if in a runtime.
+    home: Option<Handle>,
 }
 
 /// The `number`th connection that was needed.
@@ -30,7 +35,23 @@ impl Connection {
     pub(super) fn prepare(client: Client) -> Result<Self, RedisError> {
         let (number, manager) = (0, lazy(&client)?);
         let current = Arc::new(RwLock::new(Current { number, manager }));
-        Ok(Self { client, current })
+        let home = Handle::try_current().ok();
+        Ok(Self {
+            client,
+            current,
+            home,
+        })
+    }
+
+    /// A connection lives in the runtime in which it is made, and every answer passes through that
+    /// one's thread. Whoever needs it first, it is made at home, where the relay waits for it.
+    async fn at_home<T>(&self, command: impl Future<Output = T>) -> T {
+        let mut command = pin!(command);
+        poll_fn(|context| {
+            let _at_home = self.home.as_ref().map(Handle::enter);
+            command.as_mut().poll(context)
+        })
+        .await
     }
 
     fn current(&self) -> Current {
@@ -60,7 +81,8 @@ impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         Box::pin(async move {
             let mut used = self.current();
-            let answer = used.manager.req_packed_command(command).await;
+            let answer = used.manager.req_packed_command(command);
+            let answer = self.at_home(answer).await;
             self.look_at(&used, &answer);
             answer
         })
@@ -75,7 +97,8 @@ impl ConnectionLike for Connection {
         Box::pin(async move {
             let mut used = self.current();
             let manager = &mut used.manager;
-            let answer = manager.req_packed_commands(pipeline, offset, count).await;
+            let answer = manager.req_packed_commands(pipeline, offset, count);
+            let answer = self.at_home(answer).await;
             self.look_at(&used, &answer);
             answer
         })

@@ -1,6 +1,6 @@
 //! Publishing: a batch's events and the acknowledgements of its inputs in one transaction.
 
-use redis::Pipeline;
+use redis::{Cmd, Pipeline};
 
 use super::consumer::Entry;
 use super::keys::{self, FIELD};
@@ -40,7 +40,7 @@ impl Bus {
         if events.is_empty() && acks.is_empty() {
             return Ok(());
         }
-        let mut pipeline = redis::pipe();
+        let mut pipeline = Pipeline::with_capacity(2 * events.len() + 1);
         pipeline.atomic();
         for event in events {
             let json = event
@@ -48,18 +48,11 @@ impl Bus {
                 .map_err(|e| PublishError::Refused(e.to_string()))?;
             let partition = keys::partition_of(event.order_id(), self.config.partitions);
             let stream = keys::stream(partition, event.event_type());
-            pipeline
-                .cmd("XADD")
-                .arg(stream)
-                .arg("*")
-                .arg(FIELD)
-                .arg(&json)
-                .ignore();
-            pipeline
-                .cmd("PUBLISH")
-                .arg(keys::channel(event.event_type()))
-                .arg(&json)
-                .ignore();
+            let mut append = command("XADD", 5, json.len());
+            append.arg(stream).arg("*").arg(FIELD).arg(&json);
+            let mut publish = command("PUBLISH", 3, json.len());
+            publish.arg(keys::channel(event.event_type())).arg(&json);
+            pipeline.add_command(append).add_command(publish);
         }
         self.push_acks(&mut pipeline, acks);
         pipeline.exec_async(&mut self.connection.clone()).await?;
@@ -92,7 +85,13 @@ impl Bus {
             for entry in of_stream {
                 command.arg(entry.id.as_ref());
             }
-            command.ignore();
         }
     }
+}
+
+/// A command with room for its arguments, `longest` of which is all but their names.
+fn command(name: &str, arguments: usize, longest: usize) -> Cmd {
+    let mut command = Cmd::with_capacity(arguments, longest + 64);
+    command.arg(name);
+    command
 }
