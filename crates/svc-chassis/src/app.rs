@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::consumer::EventLoop;
 use crate::database::Database;
 use crate::http::{Problem, edge, resource, shared_routes};
+use crate::metrics::{Metrics, Scrape};
 use crate::relay::{Published, Relay};
 use crate::retention;
 use crate::service::Service;
@@ -67,6 +68,7 @@ async fn serve<S: Service>(
         published: published.clone(),
         settings: settings.clone(),
         shutdown: shutdown.clone(),
+        metrics: Metrics::new(S::ME),
         health,
     };
     let service = Arc::new(S::open(&chassis, own)?);
@@ -88,10 +90,11 @@ async fn serve<S: Service>(
         writer: writer.clone(),
         instance: settings.instance.clone(),
         limits: settings.consumer.clone(),
+        metrics: chassis.metrics.steps.clone(),
         shutdown: stop.clone(),
     };
     parts.spawn(async move { ("consumer", consumer.run().await) });
-    let trim = trimmer::run(S::ME, bus, writer.clone(), published, stop.clone());
+    let trim = trimmer::run(S::ME, chassis.clone());
     parts.spawn(async move { ("trimmer", trim.await) });
     let prune = retention::run::<S>(chassis.clone());
     parts.spawn(async move { ("retention", prune.await) });
@@ -108,7 +111,8 @@ async fn serve<S: Service>(
                 .unwrap_or_else(|_| Err(anyhow::anyhow!("the thread panicked"))),
         )
     });
-    let server = http_server::<S>(&chassis, &service, &settings, listener)?;
+    let scrape = Scrape::new(service.clone(), chassis.clone(), database.path());
+    let server = http_server::<S>(&chassis, &service, scrape, listener)?;
     let http = server.handle();
     parts.spawn(async move { ("http", server.await.map_err(Into::into)) });
     tracing::info!(
@@ -191,15 +195,18 @@ async fn drain(
 fn http_server<S: Service>(
     chassis: &Chassis,
     service: &Arc<S>,
-    settings: &Settings,
+    scrape: Scrape<S>,
     listener: TcpListener,
 ) -> anyhow::Result<actix_web::dev::Server> {
+    let settings = chassis.settings.clone();
+    let scrape = web::Data::new(scrape);
     let chassis = web::Data::new(chassis.clone());
     let service = web::Data::from(service.clone());
     let app = move || {
         App::new()
             .app_data(chassis.clone())
             .app_data(service.clone())
+            .app_data(scrape.clone())
             .configure(S::routes)
             .configure(shared_routes::<S>)
             .wrap(from_fn(edge))

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use crate::database::Readers;
+use crate::metrics::Metrics;
 use crate::outbox;
 use crate::relay::Published;
 use crate::writer::{Health, Writer};
@@ -28,6 +29,8 @@ pub struct Chassis {
     pub settings: Arc<Settings>,
     /// Cancelled when the service is to end.
     pub shutdown: CancellationToken,
+    /// What this instance counts.
+    pub metrics: Metrics,
     pub(crate) health: watch::Receiver<Health>,
 }
 

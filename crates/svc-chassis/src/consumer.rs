@@ -1,6 +1,7 @@
 //! The consumer: reads this service's streams and makes each event a job of the writer. An input
 //! is acknowledged only when its effects and outputs are committed.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::config::Consumption;
 use crate::dead_letters::{self, Reason};
 use crate::error::{Error, Fault};
 use crate::failpoint;
+use crate::metrics::Steps;
 use crate::service::{Outcome, Service};
 use crate::writer::{Job, Tx, Writer};
 
@@ -23,6 +25,7 @@ pub(crate) struct EventLoop<S> {
     pub writer: Writer,
     pub instance: String,
     pub limits: Consumption,
+    pub metrics: Arc<Steps>,
     pub shutdown: CancellationToken,
 }
 
@@ -63,14 +66,20 @@ impl<S: Service> EventLoop<S> {
             if !deliveries.is_empty() {
                 failpoint!("consumer.after_read");
             }
-            for delivery in deliveries {
+            let mut deliveries = deliveries.into_iter();
+            while deliveries.len() > 0 {
                 // Waiting here is the back-pressure: what is not read stays in Redis.
                 let permit = tokio::select! {
                     () = self.shutdown.cancelled() => return Ok(()),
                     permit = in_flight.clone().acquire_owned() => permit?,
                 };
-                self.writer
-                    .submit(Box::new(self.step(delivery, permit, &retry)));
+                let more = std::iter::from_fn(|| in_flight.clone().try_acquire_owned().ok());
+                let permits = std::iter::once(permit).chain(more);
+                // In this order: a permit too many is given back, a delivery would be lost.
+                let jobs = permits
+                    .zip(deliveries.by_ref())
+                    .map(|(permit, delivery)| self.step(delivery, permit, &retry));
+                self.writer.submit_all(jobs.collect::<Vec<_>>());
             }
         }
     }
@@ -80,13 +89,14 @@ impl<S: Service> EventLoop<S> {
         delivery: Delivery,
         permit: OwnedSemaphorePermit,
         retry: &mpsc::UnboundedSender<Retry<S>>,
-    ) -> Step<S> {
+    ) -> Box<dyn Job> {
         let stream = self.bus.stream_of(&delivery.entry).to_owned();
         let (service, max_tries) = (self.service.clone(), self.limits.max_tries);
-        Step {
+        Box::new(Step {
+            metrics: Some(self.metrics.clone()),
             _permit: Some(permit),
             ..Step::new(service, stream, delivery, max_tries, retry.clone())
-        }
+        })
     }
 }
 
@@ -113,6 +123,8 @@ pub(crate) struct Step<S> {
     last_error: String,
     did: Option<Did>,
     retry: mpsc::UnboundedSender<Retry<S>>,
+    /// Where it is counted, once it is on disk.
+    metrics: Option<Arc<Steps>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -134,6 +146,7 @@ impl<S> Step<S> {
             last_error: String::new(),
             did: None,
             retry,
+            metrics: None,
             _permit: None,
         }
     }
@@ -160,7 +173,7 @@ impl<S: Service> Job for Step<S> {
                 Outcome::Impossible(why) => Did::Dead(Reason::Impossible, why),
                 outcome => Did::Applied {
                     outcome,
-                    said: tx.said_since(mark).collect(),
+                    said: tx.said_since(mark).iter().map(Event::event_type).collect(),
                     at: tx.now(),
                 },
             },
@@ -177,6 +190,7 @@ impl<S: Service> Job for Step<S> {
     }
 
     fn committed(self: Box<Self>) {
+        self.count();
         let entry = self.delivery.entry.id();
         match (&self.did, &self.delivery.event) {
             (Some(Did::Applied { outcome, said, at }), Ok(event)) => {
@@ -184,11 +198,13 @@ impl<S: Service> Job for Step<S> {
             }
             (Some(Did::Dead(reason, why)), Ok(event)) => tracing::error!(
                 order.id = %event.order_id(), event.r#type = %event.event_type(), event.id = %event.id,
-                attempt = event.message.attempt, reason = reason.as_str(), error = %why,
+                attempt = event.message.attempt, outcome = "dead letter", reason = reason.as_str(),
+                trace.id = event.trace_id(), error = %why,
                 "dead letter: nothing changed; the order goes on by its repeat or its deadline"
             ),
             (Some(Did::Dead(reason, why)), Err(_)) => tracing::error!(
-                stream = %self.stream, entry, reason = reason.as_str(), error = %why,
+                stream = %self.stream, entry, outcome = "dead letter", reason = reason.as_str(),
+                error = %why,
                 "dead letter: nothing changed; the line goes on"
             ),
             (Some(Did::Applied { .. }), Err(_)) | (None, _) => {}
@@ -197,6 +213,9 @@ impl<S: Service> Job for Step<S> {
 
     fn failed(mut self: Box<Self>, error: Error) {
         let retry = self.retry.clone();
+        if let Some(metrics) = &self.metrics {
+            metrics.failed();
+        }
         // A database or a disk that fails is no event's fault.
         let own = error.fault() == Fault::Own && !matches!(error, Error::Problem(_));
         let delay = if own {
@@ -208,12 +227,31 @@ impl<S: Service> Job for Step<S> {
         };
         if let Ok(event) = &self.delivery.event {
             tracing::warn!(
-                order.id = %event.order_id(), event.r#type = %event.event_type(), %error,
-                failures = self.failures, "a step failed and is tried again"
+                order.id = %event.order_id(), event.r#type = %event.event_type(), event.id = %event.id,
+                attempt = event.message.attempt, failures = self.failures,
+                trace.id = event.trace_id(), %error, "a step failed and is tried again"
             );
         }
         // At shutdown nobody listens; the entry stays pending and comes again after the start.
         let _ = retry.send(Retry { job: self, delay });
+    }
+}
+
+impl<S> Step<S> {
+    /// What it did is on disk.
+    fn count(&self) {
+        let (Some(metrics), Some(did)) = (&self.metrics, &self.did) else {
+            return;
+        };
+        let event = self.delivery.event.as_ref().ok();
+        match (did, event) {
+            (Did::Applied { outcome, .. }, Some(event)) => {
+                let took = Timestamp::now().since(event.time);
+                metrics.applied(event.event_type(), outcome, took);
+            }
+            (Did::Dead(reason, _), event) => metrics.died(*reason, event.map(Event::event_type)),
+            (Did::Applied { .. }, None) => {}
+        }
     }
 }
 
@@ -222,19 +260,25 @@ fn log_applied(event: &Event, outcome: &Outcome, said: &[EventType], at: Timesta
     if !tracing::enabled!(tracing::Level::INFO) {
         return;
     }
-    let outcome = match outcome {
-        Outcome::Changed(state) => state,
-        Outcome::Repeated => "said again",
-        Outcome::Duplicate => "nothing changed",
-        Outcome::Impossible(_) => "impossible",
-    };
-    let said = said
-        .iter()
-        .map(|event_type| event_type.as_str())
-        .collect::<Vec<_>>()
-        .join("+");
+    let (label, words) = (outcome.label(), outcome.words());
     tracing::info!(
         at_us = at.micros(), order.id = %event.order_id(), event.r#type = %event.event_type(),
-        event.id = %event.id, attempt = event.message.attempt, says = said, "{outcome}"
+        says = %Says(said), attempt = event.message.attempt, outcome = label, event.id = %event.id,
+        trace.id = event.trace_id(), "{words}"
     );
+}
+
+/// `user.validated+payment.reserved`
+struct Says<'a>(&'a [EventType]);
+
+impl fmt::Display for Says<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, event_type) in self.0.iter().enumerate() {
+            if number > 0 {
+                f.write_str("+")?;
+            }
+            f.write_str(event_type.as_str())?;
+        }
+        Ok(())
+    }
 }

@@ -3,6 +3,8 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::{Context, bail};
 use diesel::connection::SimpleConnection;
@@ -122,6 +124,8 @@ impl Database {
             "PRAGMA synchronous = FULL",
             "PRAGMA foreign_keys = ON",
             "PRAGMA temp_store = MEMORY",
+            // 8 MB: users and items lie all over the file, and 2 MB of it are soon not enough.
+            "PRAGMA cache_size = -8192",
             "PRAGMA wal_autocheckpoint = 2000",
             "PRAGMA journal_size_limit = 67108864",
         ] {
@@ -141,6 +145,7 @@ impl Database {
             .connection_customizer(Box::new(ReadOnly));
         Ok(Readers {
             pool: pool.build(manager)?,
+            waiting: Arc::default(),
         })
     }
 }
@@ -232,6 +237,18 @@ impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for ReadOnly {
 #[derive(Clone)]
 pub struct Readers {
     pool: Pool<ConnectionManager<SqliteConnection>>,
+    waiting: Arc<AtomicI64>,
+}
+
+/// How much there is to read at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadersState {
+    /// Connections.
+    pub size: u32,
+    /// Those that are in use.
+    pub in_use: u32,
+    /// Queries that have none yet.
+    pub waiting: i64,
 }
 
 impl Readers {
@@ -243,10 +260,25 @@ impl Readers {
         &self,
         query: impl FnOnce(&mut SqliteConnection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let pool = self.pool.clone();
-        let job = move || pool.get()?.transaction(|conn| query(&mut *conn));
+        let (pool, waiting) = (self.pool.clone(), self.waiting.clone());
+        waiting.fetch_add(1, Ordering::Relaxed);
+        let job = move || {
+            let conn = pool.get();
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            conn?.transaction(|conn| query(&mut *conn))
+        };
         tokio::task::spawn_blocking(job)
             .await
             .map_err(Error::internal)?
+    }
+
+    /// How much there is to read now.
+    pub(crate) fn state(&self) -> ReadersState {
+        let state = self.pool.state();
+        ReadersState {
+            size: state.connections,
+            in_use: state.connections.saturating_sub(state.idle_connections),
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
     }
 }

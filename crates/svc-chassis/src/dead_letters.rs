@@ -18,85 +18,44 @@ use crate::schema::{dead_letter_trail, dead_letters};
 use crate::writer::Tx;
 use evidence::Form;
 
-/// Why an event is a dead letter.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    diesel::expression::AsExpression,
-    diesel::deserialize::FromSqlRow,
-    Serialize,
-)]
-#[diesel(sql_type = diesel::sql_types::Text)]
-#[serde(rename_all = "lowercase")]
-pub enum Reason {
-    /// It is no event of this contract.
-    Undecodable,
-    /// It met a cell that cannot be reached unless something is broken.
-    Impossible,
-    /// Its step failed technically, time and again.
-    Exhausted,
+saga_events::spelled! {
+    /// Why an event is a dead letter.
+    pub enum Reason: "reason" {
+        /// It is no event of this contract.
+        Undecodable = "undecodable",
+        /// It met a cell that cannot be reached unless something is broken.
+        Impossible = "impossible",
+        /// Its step failed technically, time and again.
+        Exhausted = "exhausted",
+    }
 }
 
 saga_events::spelled! {
-    Reason "reason":
-    Undecodable "undecodable", Impossible "impossible", Exhausted "exhausted"
-}
-
-/// What became of a dead letter.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    diesel::expression::AsExpression,
-    diesel::deserialize::FromSqlRow,
-    Serialize,
-)]
-#[diesel(sql_type = diesel::sql_types::Text)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Nothing yet.
-    Open,
-    /// It was applied after all.
-    Replayed,
-    /// An operator decided that it is not to be applied.
-    Discarded,
+    /// What became of a dead letter.
+    pub enum State: "state" {
+        /// Nothing yet.
+        Open = "open",
+        /// It was applied after all.
+        Replayed = "replayed",
+        /// An operator decided that it is not to be applied.
+        Discarded = "discarded",
+    }
 }
 
 saga_events::spelled! {
-    State "state": Open "open", Replayed "replayed", Discarded "discarded"
+    /// What an operator can do to a dead letter.
+    pub enum Act: "act" {
+        /// Apply it again.
+        Replay = "replay",
+        /// Give it up.
+        Discard = "discard",
+    }
 }
-
-/// What an operator can do to a dead letter.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    diesel::expression::AsExpression,
-    diesel::deserialize::FromSqlRow,
-    Serialize,
-)]
-#[diesel(sql_type = diesel::sql_types::Text)]
-#[serde(rename_all = "lowercase")]
-pub enum Act {
-    /// Apply it again.
-    Replay,
-    /// Give it up.
-    Discard,
-}
-
-saga_events::spelled! { Act "act": Replay "replay", Discard "discard" }
 
 /// Who acts on a dead letter, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
-    /// As the operator calls himself: nobody is authenticated.
+    /// The name that the operator gives: nobody is authenticated.
     pub by: Option<String>,
     /// The operator's reason, 1 to 500 characters.
     pub reason: String,

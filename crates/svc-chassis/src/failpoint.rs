@@ -42,7 +42,10 @@ mod armed {
             && failpoint.name == name
             && failpoint.left.fetch_sub(1, Ordering::Relaxed) == 1
         {
-            eprintln!("failpoint {name}: aborting");
+            // In one piece: standard error is written as it is formatted, and the log's thread
+            // writes into the same file.
+            let last_words = format!("failpoint {name}: aborting");
+            eprintln!("{last_words}");
             std::process::abort();
         }
     }

@@ -18,6 +18,7 @@ pub mod error;
 pub mod failpoint;
 pub mod http;
 pub mod idempotency;
+pub mod metrics;
 pub mod outbox;
 pub mod participant;
 pub mod schema;
@@ -26,6 +27,8 @@ pub mod singleton;
 pub mod testing;
 pub mod writer;
 
+#[doc(hidden)]
+pub use cached::Inserted;
 pub use chassis::Chassis;
 pub use cli::main;
 pub use config::Validate;
@@ -34,3 +37,8 @@ pub use relay::Published;
 pub use saga_audit::SagaRow;
 pub use service::{Impossible, Outcome, Service, Task};
 pub use writer::{Cause, Tx};
+
+/// What the writer's thread frees was often made by the event loop's, and the other way round. That
+/// is dear with the C library's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

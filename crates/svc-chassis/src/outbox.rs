@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::schema::{outbox, relay_position};
 
 /// A row: the payload and the few fields of the envelope that cannot be derived.
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = outbox, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = outbox)]
 struct OutboxRow {
     seq: i64,
     event_id: EventId,
@@ -22,6 +22,11 @@ struct OutboxRow {
     time: Timestamp,
     traceparent: Option<String>,
     data: String,
+}
+
+crate::cached_insert! {
+    OutboxRow, into outbox:
+    seq, event_id, order_id, event_type, causation_id, attempt, time, traceparent, data
 }
 
 /// Appends an event under the next number of the sequence, which the one writer hands out.
@@ -40,10 +45,7 @@ pub(crate) fn append(conn: &mut SqliteConnection, seq: i64, event: &Event) -> Re
             .map(|trace| trace.as_str().to_owned()),
         data: serde_json::to_string(&event.message.payload).map_err(Error::internal)?,
     };
-    diesel::insert_into(outbox::table)
-        .values(row)
-        .execute(conn)?;
-    Ok(())
+    Ok(row.insert(conn)?)
 }
 
 /// The rows from `seq` on, at most `limit`, with their numbers.
@@ -153,6 +155,17 @@ pub(crate) fn unpublished(
         .limit(most)
         .select(outbox::order_id)
         .load(conn)
+}
+
+/// When the first row from this number on was said; `None`: there is none.
+pub(crate) fn time_from(conn: &mut SqliteConnection, seq: i64) -> QueryResult<Option<Timestamp>> {
+    outbox::table
+        .filter(outbox::seq.ge(seq))
+        .order(outbox::seq)
+        .limit(1)
+        .select(outbox::time)
+        .get_result(conn)
+        .optional()
 }
 
 /// The number of the last row ever written: pruning may have removed it, so the relay's position

@@ -14,6 +14,7 @@ use crate::audit::{Accounts, Asked, Beyond};
 use crate::chassis::Chassis;
 use crate::config::Validate;
 use crate::error::Error;
+use crate::metrics::Measures;
 use crate::writer::Tx;
 
 /// One of the six. Everything else (configuration, telemetry, HTTP, writer, outbox, relay,
@@ -84,6 +85,20 @@ pub trait Service: Send + Sync + Sized + 'static {
         std::future::ready(Beyond::default())
     }
 
+    /// What it counts beside what all services count, for `GET /metrics`.
+    fn measures(&self) -> Vec<Arc<dyn Measures>> {
+        Vec::new()
+    }
+
+    /// Brings up to date what of that only the database knows: called before a scrape, at most once
+    /// a second, in a read transaction.
+    ///
+    /// # Errors
+    /// The database's.
+    fn look(&self, _conn: &mut SqliteConnection) -> QueryResult<()> {
+        Ok(())
+    }
+
     /// Its routes; the shared ones are there already. Handlers take `web::Data<Self>` and
     /// `web::Data<Chassis>`.
     fn routes(app: &mut actix_web::web::ServiceConfig);
@@ -128,6 +143,28 @@ pub enum Outcome {
     /// A cell that cannot be reached unless something is broken: nothing changed, the event is a
     /// dead letter, an alarm is raised.
     Impossible(String),
+}
+
+impl Outcome {
+    /// For machines: the field `outcome` of logs and traces, the label of the metrics.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Changed(_) => "changed",
+            Self::Repeated => "repeated",
+            Self::Duplicate => "duplicate",
+            Self::Impossible(_) => "impossible",
+        }
+    }
+
+    /// For people: the new state, or what was done instead.
+    pub const fn words(&self) -> &'static str {
+        match self {
+            Self::Changed(state) => state,
+            Self::Repeated => "said again",
+            Self::Duplicate => "nothing changed",
+            Self::Impossible(_) => "impossible",
+        }
+    }
 }
 
 /// A cell of a state table that cannot be reached unless something is broken.

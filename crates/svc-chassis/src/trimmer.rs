@@ -4,23 +4,24 @@ use std::time::Duration;
 
 use saga_events::EventType;
 use saga_events::bus::Bus;
-use tokio_util::sync::CancellationToken;
 
+use crate::chassis::Chassis;
 use crate::failpoint;
-use crate::relay::Published;
+use crate::metrics::Streams;
 use crate::singleton::Singleton;
-use crate::writer::Writer;
 
 /// A stream that has been quiet is looked at this often: its readers may have caught up.
 const QUIET: Duration = Duration::from_secs(5);
 
-pub(crate) async fn run(
-    service: saga_events::Service,
-    bus: Bus,
-    writer: Writer,
-    published: Published,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
+pub(crate) async fn run(service: saga_events::Service, chassis: Chassis) -> anyhow::Result<()> {
+    let Chassis {
+        bus,
+        writer,
+        published,
+        shutdown,
+        metrics,
+        ..
+    } = chassis;
     let every = Duration::from_millis(bus.config().trim_ms);
     let quiet_turns = (QUIET.as_millis() / every.as_millis().max(1)).max(1);
     let mut claim = Singleton::new(&bus, &format!("trim:{service}"), Duration::from_secs(15));
@@ -41,7 +42,7 @@ pub(crate) async fn run(
         {
             trimmed_at = now;
             for event_type in service.publishes() {
-                trim(&bus, event_type).await;
+                trim(&bus, event_type, &metrics.streams).await;
                 failpoint!("trimmer.mid");
             }
         }
@@ -50,8 +51,12 @@ pub(crate) async fn run(
     Ok(())
 }
 
-async fn trim(bus: &Bus, event_type: EventType) {
-    match bus.trim(event_type).await {
+async fn trim(bus: &Bus, event_type: EventType, streams: &Streams) {
+    let trimmed = bus.trim(event_type).await;
+    if let Ok(trimmed) = &trimmed {
+        streams.trimmed(event_type, *trimmed);
+    }
+    match trimmed {
         Ok(trimmed) if trimmed.lost > 0 => tracing::error!(
             event.r#type = %event_type, lost = trimmed.lost, left = trimmed.length,
             "unread events were cut from a full stream: is a consumer down? the repeat heals it"

@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error::Error;
 use crate::http::Problem;
+use crate::metrics::Batches;
 use crate::outbox;
 use wal::{Limits, WriteAheadLog};
 
@@ -54,11 +55,16 @@ pub(crate) struct Batch {
 struct Queue {
     jobs: VecDeque<Box<dyn Job>>,
     closed: bool,
+    /// The writer sleeps. To wake it costs a system call, so only the first job that it sleeps for
+    /// does.
+    asleep: bool,
 }
 
 struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
+    /// What the writer counts.
+    batches: Arc<Batches>,
     /// More waiting jobs than this and new requests are refused: the disk does not keep up.
     max_waiting: usize,
 }
@@ -117,8 +123,10 @@ impl Writer {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             wake: Condvar::new(),
+            batches: Arc::default(),
             max_waiting: batch_cap.saturating_mul(8),
         });
+        shared.batches.begins_at(next_seq - 1);
         let thread = WriterThread {
             conn,
             shared: shared.clone(),
@@ -169,15 +177,25 @@ impl Writer {
 
     /// Queues a job; `failed` is called at once when the writer is closed.
     pub(crate) fn submit(&self, job: Box<dyn Job>) {
+        self.submit_all([job]);
+    }
+
+    /// Queues jobs that came together, so that one batch takes them together.
+    pub(crate) fn submit_all(&self, jobs: impl IntoIterator<Item = Box<dyn Job>>) {
         let mut queue = lock(&self.shared.queue);
         if queue.closed {
             drop(queue);
-            job.failed(Problem::unavailable("the service", "it is shutting down").into());
+            for job in jobs {
+                job.failed(Problem::unavailable("the service", "it is shutting down").into());
+            }
             return;
         }
-        queue.jobs.push_back(job);
+        queue.jobs.extend(jobs);
+        let asleep = std::mem::take(&mut queue.asleep);
         drop(queue);
-        self.shared.wake.notify_one();
+        if asleep {
+            self.shared.wake.notify_one();
+        }
     }
 
     /// Commits what waits, then ends the thread. Later jobs fail.
@@ -186,6 +204,12 @@ impl Writer {
         self.shared.wake.notify_one();
     }
 
+    /// What the writer counts.
+    pub(crate) fn batches(&self) -> &Arc<Batches> {
+        &self.shared.batches
+    }
+
+    /// How many jobs wait.
     pub(crate) fn waiting(&self) -> usize {
         lock(&self.shared.queue).jobs.len()
     }

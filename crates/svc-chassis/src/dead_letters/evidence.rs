@@ -3,31 +3,19 @@
 use saga_events::bus::Raw;
 use saga_events::{Event, Undecodable};
 
-/// How the text of a dead letter is to be read.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    diesel::expression::AsExpression,
-    diesel::deserialize::FromSqlRow,
-)]
-#[diesel(sql_type = diesel::sql_types::Text)]
-pub enum Form {
-    /// It is the event as it came.
-    Text,
-    /// It is the event with each byte that is no UTF-8 as `\xNN`, and each backslash doubled.
-    Escaped,
-    /// It is the names and values of an entry that has other fields than one `event`, in turn:
-    /// a JSON array of strings that are escaped as above.
-    Fields,
-    /// There is nothing: the entry was trimmed before it was read.
-    Gone,
-}
-
 saga_events::spelled! {
-    Form "form": Text "text", Escaped "escaped", Fields "fields", Gone "gone"
+    /// How the text of a dead letter is to be read.
+    pub enum Form: "form" {
+        /// It is the event as it came.
+        Text = "text",
+        /// It is the event with each byte that is no UTF-8 as `\xNN`, and each backslash doubled.
+        Escaped = "escaped",
+        /// It is the names and values of an entry that has other fields than one `event`, in turn:
+        /// a JSON array of strings that are escaped as above.
+        Fields = "fields",
+        /// There is nothing: the entry was trimmed before it was read.
+        Gone = "gone",
+    }
 }
 
 /// What arrived, in the form that keeps all of it.

@@ -249,7 +249,10 @@ fn apply(
     let tried = tx.apart(
         |tx| {
             let outcome = step(tx, event)?;
-            Ok((outcome, tx.said_since(mark).collect()))
+            Ok((
+                outcome,
+                tx.said_since(mark).iter().map(Event::event_type).collect(),
+            ))
         },
         |(outcome, _)| !matches!(outcome, Outcome::Impossible(_)),
     );

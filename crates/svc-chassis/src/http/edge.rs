@@ -1,17 +1,21 @@
 //! The edge: what happens to every request before and after its handler. Request id and trace in,
-//! origin checked, problem bodies completed, one log line for what went wrong.
+//! origin checked, problem bodies completed, one log line for what went wrong, all of it counted.
+
+use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN};
-use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpRequest, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, ResponseError, web};
 use saga_events::TraceParent;
 use uuid::Uuid;
 
 use super::Problem;
+use crate::chassis::Chassis;
 use crate::failpoint;
+use crate::metrics::{Method, Route};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -58,6 +62,7 @@ pub async fn edge(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let (began, method) = (Instant::now(), Method::from(request.method()));
     let context = RequestContext::new(request.headers());
     request.extensions_mut().insert(context.clone());
     let answer = if is_foreign(&request) {
@@ -79,15 +84,18 @@ pub async fn edge(
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         answer.headers_mut().insert(REQUEST_ID, id);
     }
+    // An instance that stands by has no chassis yet, and nothing to tell.
+    if let Some(chassis) = http.app_data::<web::Data<Chassis>>() {
+        let route = http.app_data::<Route>().copied().unwrap_or(Route::UNKNOWN);
+        let requests = &chassis.metrics.requests;
+        requests.answered(route, method, answer.status().as_u16(), began.elapsed());
+    }
     Ok(answer)
 }
 
 /// A page of another site must not buy: browsers send `Origin` with every state-changing call.
 fn is_foreign(request: &ServiceRequest) -> bool {
-    let safe = matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS
-    );
+    let safe = request.method().is_safe();
     let Some(origin) = request.headers().get(ORIGIN).filter(|_| !safe) else {
         return false;
     };
@@ -117,13 +125,7 @@ fn complete(
     let problem = answer.response().extensions().get::<Problem>().cloned();
     let problem = problem.unwrap_or_else(|| of_status(status, http));
     let (path, request_id) = (http.path(), &context.request_id);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        tracing::warn!(request.id = %request_id, http.path = %path, error = %problem, "a request was turned away");
-    } else if status.is_server_error() {
-        tracing::error!(request.id = %request_id, http.path = %path, error = %problem, "a request failed");
-    } else {
-        tracing::debug!(request.id = %request_id, http.path = %path, error = %problem, "a request was refused");
-    }
+    log(&problem, http, context);
     let mut response = problem.response_for(path, request_id);
     for (name, value) in answer.headers() {
         if name == actix_web::http::header::ALLOW {
@@ -131,6 +133,36 @@ fn complete(
         }
     }
     answer.into_response(response)
+}
+
+/// What is the caller's own fault is told to the caller, in words of what was sent: not to the log,
+/// for names are nobody else's business.
+fn log(problem: &Problem, http: &HttpRequest, context: &RequestContext) {
+    let (path, request_id, trace_id) = (
+        http.path(),
+        context.request_id.as_str(),
+        context.traceparent.trace_id(),
+    );
+    let status = problem.status();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        tracing::warn!(
+            http.method = %http.method(), http.path = path, http.status = status.as_u16(),
+            request.id = request_id, trace.id = trace_id, error = %problem,
+            "a request was turned away"
+        );
+    } else if status.is_server_error() {
+        tracing::error!(
+            http.method = %http.method(), http.path = path, http.status = status.as_u16(),
+            request.id = request_id, trace.id = trace_id, error = %problem,
+            "a request failed"
+        );
+    } else {
+        tracing::debug!(
+            http.method = %http.method(), http.path = path, http.status = status.as_u16(),
+            request.id = request_id, trace.id = trace_id, code = problem.code(),
+            "a request was refused"
+        );
+    }
 }
 
 /// The problem of an answer that the framework made.

@@ -5,6 +5,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{FromRequest, Handler, Responder, ResponseError, web};
 
 use super::Problem;
+use crate::metrics::Route;
 
 /// A path and what can be done with it.
 pub struct Resource {
@@ -13,9 +14,10 @@ pub struct Resource {
 }
 
 /// Begins a path: `resource("/orders").post(create).register(app)`.
-pub fn resource(path: &str) -> Resource {
+pub fn resource(path: &'static str) -> Resource {
     Resource {
-        resource: web::resource(path),
+        // Where the edge finds which it was.
+        resource: web::resource(path).app_data(Route(path)),
         methods: Vec::new(),
     }
 }

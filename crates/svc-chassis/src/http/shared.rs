@@ -13,6 +13,7 @@ use super::{Problem, Query, id_in_path, resource};
 use crate::audit;
 use crate::chassis::Chassis;
 use crate::error::Error;
+use crate::metrics::Scrape;
 use crate::outbox;
 use crate::service::Service;
 
@@ -20,6 +21,7 @@ use crate::service::Service;
 pub fn shared_routes<S: Service>(app: &mut web::ServiceConfig) {
     resource("/health/live").get(live).register(app);
     resource("/health/ready").get(ready).register(app);
+    resource("/metrics").get(metrics::<S>).register(app);
     resource("/audit").get(own_audit::<S>).register(app);
     resource("/sagas").get(sagas::<S>).register(app);
     resource("/sagas/{orderId}").get(saga::<S>).register(app);
@@ -52,6 +54,13 @@ async fn ready(chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
         problem.with_field(name, why)
     });
     Err(problem.with_retry_after(1).into())
+}
+
+/// `GET /metrics`, for Prometheus and what understands its format.
+async fn metrics<S: Service>(scrape: web::Data<Scrape<S>>) -> Result<HttpResponse, Error> {
+    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let page = scrape.page().await?;
+    Ok(HttpResponse::Ok().content_type(OPEN_METRICS).body(page))
 }
 
 async fn saga<S: Service>(

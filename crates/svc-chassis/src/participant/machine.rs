@@ -64,30 +64,19 @@ pub struct Wire {
     pub released: EventType,
 }
 
-/// Where a participant stands with one purchase. The row is the inbox, the idempotence barrier,
-/// the tombstone and the semantic lock in one.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    diesel::expression::AsExpression,
-    diesel::deserialize::FromSqlRow,
-)]
-#[diesel(sql_type = diesel::sql_types::Text)]
-pub enum State {
-    /// The hold is taken: a semantic lock until the pivot has decided.
-    Reserved,
-    /// It could not be held; nothing beyond here ever will.
-    Refused,
-    /// Given back; without a purchase it is a tombstone that refuses the late reserve.
-    Released,
-    /// Captured.
-    Confirmed,
+saga_events::spelled! {
+    /// Where a participant stands with one purchase. The row is the inbox, the idempotence barrier,
+    /// the tombstone and the semantic lock in one.
+    pub enum State: "state" {
+        /// The hold is taken: a semantic lock until the pivot has decided.
+        Reserved = "Reserved",
+        /// It could not be held; nothing beyond here ever will.
+        Refused = "Refused",
+        /// Given back; without a purchase it is a tombstone that refuses the late reserve.
+        Released = "Released",
+        /// Captured.
+        Confirmed = "Confirmed",
+    }
 }
 
 /// A participant's row for one purchase.
@@ -321,9 +310,4 @@ fn impossible<C>(hold: Option<&Hold>, message: &Message) -> Result<Step<C>, Impo
         hold.map_or("–", |hold| hold.state.as_str()),
         message.event_type,
     ))
-}
-
-saga_events::spelled! {
-    State "state":
-    Reserved "Reserved", Refused "Refused", Released "Released", Confirmed "Confirmed"
 }

@@ -35,8 +35,8 @@ pub trait Books: Participant {
     ) -> QueryResult<()>;
 }
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = holds, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = holds)]
 struct HoldRow {
     order_id: OrderId,
     state: State,
@@ -52,6 +52,11 @@ struct HoldRow {
     answered_there: i64,
     answered_back: i64,
     updated_at: Timestamp,
+}
+
+crate::cached_insert! {
+    HoldRow, into holds:
+    order_id, state, user_id, item_id, quantity, unit_price, total_amount, deadline, held, reason_code, failed_step, answered_there, answered_back, updated_at
 }
 
 crate::cached_statement! {
@@ -195,9 +200,7 @@ fn save(tx: &mut Tx<'_>, new: bool, hold: Hold) -> QueryResult<()> {
             answered_back,
             updated_at,
         };
-        diesel::insert_into(holds::table)
-            .values(row)
-            .execute(tx.conn())?;
+        row.insert(tx.conn())?;
     } else {
         UpdateHold {
             state,

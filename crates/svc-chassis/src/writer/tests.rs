@@ -120,6 +120,8 @@ async fn a_failing_job_fails_alone_and_says_nothing() {
         "the sequence has no gaps"
     );
     assert_eq!(fixture.things(), [1, 5]);
+    let batches = writer.batches();
+    assert_eq!((batches.apart.get(), batches.failed.get()), (1, 3));
     let batch = fixture.batches.recv().await.unwrap();
     let said: Vec<_> = batch.events.iter().map(|event| event.message).collect();
     assert_eq!((batch.first_seq, said), (1, vec![created(1), created(5)]));
@@ -143,6 +145,7 @@ async fn a_storage_error_fails_all_jobs_and_turns_health_red_until_it_is_mended(
     };
     let error = fixture.writer.write(blob).await.unwrap_err();
     assert_eq!(Problem::from(&error).status().as_u16(), 507, "{error}");
+    assert_eq!(fixture.writer.batches().refused.get(), 1);
     fixture
         .health
         .wait_for(|health| matches!(health, Health::Storage(_)))

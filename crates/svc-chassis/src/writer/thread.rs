@@ -1,6 +1,7 @@
 //! The thread that runs, commits and answers batches of jobs.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use anyhow::Context;
 use diesel::connection::SimpleConnection;
@@ -15,6 +16,7 @@ use crate::database;
 use crate::error::{Error, Fault};
 use crate::failpoint;
 use crate::http::Problem;
+use crate::metrics::Turn;
 
 pub(crate) struct WriterThread {
     pub(super) conn: SqliteConnection,
@@ -39,10 +41,18 @@ impl WriterThread {
     pub(super) fn run(&mut self) -> anyhow::Result<()> {
         database::checkpoint_by_hand(&mut self.conn)?;
         while let Some(jobs) = self.next_batch() {
+            let (count, began) = (jobs.len(), Instant::now());
             self.commit(jobs)?;
-            self.wal
+            let checkpoint = self
+                .wal
                 .tend(&mut self.conn)
                 .context("moving the write-ahead log failed")?;
+            self.shared.batches.turned(Turn {
+                jobs: count,
+                took: began.elapsed(),
+                last_seq: self.next_seq - 1,
+                checkpoint,
+            });
         }
         Ok(())
     }
@@ -91,6 +101,7 @@ impl WriterThread {
             if queue.closed {
                 return None;
             }
+            queue.asleep = true;
             queue = self
                 .shared
                 .wake
@@ -118,6 +129,7 @@ impl WriterThread {
             Err(error) if error.fault() != Fault::Own => return self.refuse(jobs, &error),
             Err(_) => {}
         }
+        self.shared.batches.apart.add(1);
         let mut said = self.nothing_said();
         let (ran, committed) = self.run_apart(jobs, &mut said);
         if let Err(error) = committed {
@@ -127,7 +139,10 @@ impl WriterThread {
         for (job, result) in ran {
             match result {
                 Ok(()) => job.committed(),
-                Err(error) => job.failed(error),
+                Err(error) => {
+                    self.shared.batches.failed.add(1);
+                    job.failed(error);
+                }
             }
         }
         Ok(())
@@ -142,6 +157,7 @@ impl WriterThread {
         jobs: impl IntoIterator<Item = Box<dyn Job>>,
         error: &Error,
     ) -> anyhow::Result<()> {
+        self.shared.batches.refused.add(1);
         for job in jobs {
             job.failed(same_for_all(error));
         }
@@ -251,8 +267,11 @@ impl WriterThread {
     }
 
     fn finish(&mut self, result: Result<(), Error>) -> Result<(), Error> {
+        let began = Instant::now();
         let result = result.and_then(|()| Ok(self.conn.batch_execute("COMMIT")?));
-        if result.is_err() {
+        if result.is_ok() {
+            self.shared.batches.committed(began.elapsed());
+        } else {
             // SQLite has already undone it after some errors; then this one has nothing to do.
             let _ = self.conn.batch_execute("ROLLBACK");
         }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use saga_events::bus::Entry;
-use saga_events::{Event, EventId, EventType, Message, Timestamp, TraceParent};
+use saga_events::{Event, EventId, Message, Timestamp, TraceParent};
 
 use crate::error::Error;
 use crate::outbox;
@@ -110,13 +110,13 @@ impl Tx<'_> {
     }
 
     /// How much was said so far in this batch: a mark for [`Tx::said_since`].
-    pub(crate) fn mark(&self) -> usize {
+    pub fn mark(&self) -> usize {
         self.said.events.len()
     }
 
-    /// The event types said since a mark.
-    pub(crate) fn said_since(&self, mark: usize) -> impl Iterator<Item = EventType> {
-        self.said.events.iter().skip(mark).map(Event::event_type)
+    /// What was said since a mark.
+    pub fn said_since(&self, mark: usize) -> &[Event] {
+        self.said.events.get(mark..).unwrap_or_default()
     }
 
     /// Acknowledges an input once everything is committed.

@@ -49,32 +49,33 @@ impl WriteAheadLog {
         }
     }
 
-    /// Moves pages over to the database file when there are enough of them.
+    /// Moves pages over to the database file when there are enough of them. Answers whether it did.
     ///
     /// # Errors
     /// One after which nobody knows what is on disk.
-    pub(super) fn tend(&mut self, conn: &mut SqliteConnection) -> Result<(), Error> {
+    pub(super) fn tend(&mut self, conn: &mut SqliteConnection) -> Result<bool, Error> {
         if self.looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
-            return Ok(());
+            return Ok(false);
         }
         self.looked = Some(Instant::now());
         match self.look(conn) {
             // A full disk is told by the next commit, and its log holds what the file does not.
             Err(error) if error.fault() != Fault::Fatal => {
                 tracing::warn!(%error, "the write-ahead log is not moved to the database file yet");
-                Ok(())
+                Ok(false)
             }
             looked => looked,
         }
     }
 
-    fn look(&mut self, conn: &mut SqliteConnection) -> Result<(), Error> {
+    fn look(&mut self, conn: &mut SqliteConnection) -> Result<bool, Error> {
         let mut state = database::wal_state(conn)?;
-        if state.pages >= self.limits.checkpoint && state.moved < state.pages {
+        let is_due = state.pages >= self.limits.checkpoint && state.moved < state.pages;
+        if is_due {
             state = database::checkpoint(conn)?;
         }
         self.tell(state);
-        Ok(())
+        Ok(is_due)
     }
 
     /// Once when it becomes too long, and once when it no longer is.
