@@ -83,6 +83,7 @@ pub fn begin(
     let live = live.clone();
     tx.after_commit(move || {
         live.load.begun();
+        live.figures.begun();
         live.load.said(last_seq);
     });
     Ok(stored)
@@ -137,14 +138,25 @@ pub fn advance(
     };
     store::update(tx.conn(), &stored)?;
     if changed && stored.order.status.is_final() {
+        let reason = stored.order.reason.map(|reason| reason.reason_code);
+        if reason == Some(ReasonCode::PriceChanged) {
+            // Before the commit: whoever reads there why the order has failed and orders again
+            // gets the new price.
+            live.prices.forget(stored.order.purchase.item_id);
+        }
         let (live, stored) = (live.clone(), stored.clone());
         tx.after_commit(move || {
             live.load.said(last_seq);
             live.ended(&stored);
         });
     } else if step.says.is_some() {
-        let live = live.clone();
-        tx.after_commit(move || live.load.said(last_seq));
+        let (live, repeated) = (live.clone(), (!changed).then_some(stored.order.status));
+        tx.after_commit(move || {
+            live.load.said(last_seq);
+            if let Some(status) = repeated {
+                live.figures.repeated(status);
+            }
+        });
     }
     Ok((stored, outcome))
 }

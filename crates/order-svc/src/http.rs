@@ -15,7 +15,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::{EventId, OrderId, Timestamp, UserId};
 use serde::Deserialize;
-use svc_chassis::http::{Page, Problem, Query, id_in_path, page_of, resource};
+use svc_chassis::http::{Page, Problem, Query, RequestContext, id_in_path, page_of, resource};
 use svc_chassis::{Chassis, Error, Outcome, Tx};
 
 use crate::OrderSvc;
@@ -64,7 +64,7 @@ async fn cancel(
         move |tx: &mut Tx<'_>| Ok(advance::cancel(tx, &live, id)?.ok_or_else(|| not_found(id))?);
     let (stored, outcome) = chassis.writer.write(ask).await?;
     if matches!(outcome, Outcome::Changed(_)) {
-        log_said(&stored);
+        log_said(&stored, &RequestContext::of(&request).request_id);
     }
     let status = match stored.order.status {
         Status::Pending | Status::Cancelling => StatusCode::ACCEPTED,
@@ -211,12 +211,13 @@ fn age(text: &str) -> Option<Duration> {
 }
 
 /// No event came in, so the line is about what went out.
-fn log_said(stored: &StoredOrder) {
+fn log_said(stored: &StoredOrder, request_id: &str) {
     let (status, at) = (stored.order.status, stored.updated_at);
     let (order_id, says) = (stored.order.purchase.order_id, status.says());
     tracing::info!(
-        at_us = at.micros(), order.id = %order_id, event.r#type = %says,
-        event.id = %EventId::of(order_id, says), attempt = stored.order.attempt, says = %says,
-        "{}", status.as_str()
+        at_us = at.micros(), order.id = %order_id, event.r#type = says.as_str(),
+        says = says.as_str(), attempt = stored.order.attempt, outcome = "changed",
+        event.id = %EventId::of(order_id, says), trace.id = stored.trace_id(),
+        request.id = request_id, "{}", status.as_str()
     );
 }

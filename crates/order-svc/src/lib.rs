@@ -12,6 +12,7 @@ pub mod patience;
 pub mod sweep;
 
 // What requests need beside the database.
+pub mod figures;
 pub mod live;
 pub mod load;
 pub mod peers;
@@ -19,7 +20,6 @@ pub mod prices;
 pub mod waiting;
 
 pub mod config;
-mod names;
 
 use std::sync::Arc;
 
@@ -29,6 +29,7 @@ use saga_audit::Auditor;
 use saga_events::{Event, OrderId};
 use svc_chassis::audit::{Accounts, Asked};
 use svc_chassis::config::Services;
+use svc_chassis::metrics::Measures;
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Task, Tx};
 
 use tokio::sync::Mutex;
@@ -123,6 +124,14 @@ impl Service for OrderSvc {
 
     fn audit(conn: &mut SqliteConnection, asked: &Asked) -> QueryResult<Accounts> {
         store::audit::accounts(conn, asked)
+    }
+
+    fn measures(&self) -> Vec<Arc<dyn Measures>> {
+        vec![self.live.figures.clone()]
+    }
+
+    fn look(&self, conn: &mut SqliteConnection) -> QueryResult<()> {
+        self.live.figures.look(conn)
     }
 
     fn routes(app: &mut actix_web::web::ServiceConfig) {

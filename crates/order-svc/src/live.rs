@@ -1,11 +1,11 @@
 //! What this process keeps in memory beside the database: made from commits, lost without harm.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use saga_events::ReasonCode;
-
 use crate::config::OrderConfig;
+use crate::figures::Figures;
 use crate::load::Load;
 use crate::patience::Patience;
 use crate::peers::Peers;
@@ -23,6 +23,8 @@ pub struct Live {
     pub pace: Pace,
     /// How much there is to do.
     pub load: Load,
+    /// How many there were, and how they ended.
+    pub figures: Arc<Figures>,
     /// Who waits for which order.
     pub waiting: Waiting,
     /// What items cost.
@@ -32,11 +34,13 @@ pub struct Live {
 impl Live {
     /// As configured, with nothing known yet.
     pub fn new(config: &OrderConfig, peers: Peers) -> Self {
+        let load = Load::new(config);
         Self {
             deadline: config.deadline(),
             patience: Patience::new(config),
             pace: Pace::default(),
-            load: Load::new(config),
+            figures: Arc::new(Figures::new(load.clone())),
+            load,
             waiting: Waiting::default(),
             prices: Prices::new(peers, Duration::from_millis(config.price_ttl_ms)),
         }
@@ -45,12 +49,9 @@ impl Live {
     /// An order is final, and that is on disk.
     pub fn ended(&self, stored: &StoredOrder) {
         self.load.ended();
+        self.figures.ended(stored);
         self.pace.note(stored.updated_at.since(stored.created_at));
         self.waiting.wake(stored);
-        let reason = stored.order.reason.map(|reason| reason.reason_code);
-        if reason == Some(ReasonCode::PriceChanged) {
-            self.prices.forget(stored.order.purchase.item_id);
-        }
     }
 }
 

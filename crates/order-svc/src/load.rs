@@ -10,9 +10,10 @@ use svc_chassis::http::Problem;
 use crate::config::OrderConfig;
 
 /// How much there is to do. Cheap to clone.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Load(Arc<Counts>);
 
+#[derive(Debug)]
 struct Counts {
     max_open: i64,
     max_outbox: i64,

@@ -101,9 +101,12 @@ impl Prices {
         })
     }
 
-    /// item-svc says that the price has changed.
+    /// item-svc says that the price has changed. A read under way may have begun before that: who
+    /// waits for it gets its answer, but nobody after them.
     pub fn forget(&self, item: ItemId) {
-        self.lock().known.remove(&item);
+        let mut book = self.lock();
+        book.known.remove(&item);
+        book.reads.remove(&item);
     }
 
     /// Joins the read of this item, or begins one. It runs on its own: a client that goes away does
@@ -114,12 +117,12 @@ impl Prices {
         }
         let (done, read) = watch::channel(None);
         book.reads.insert(item, read.clone());
-        let prices = self.clone();
+        let (prices, this) = (self.clone(), read.clone());
         tokio::spawn(async move {
             let asked = tokio::time::timeout(READ, prices.ask(item)).await;
             let asked = asked
                 .unwrap_or_else(|late| Err(Problem::unavailable(Service::Item.as_str(), late)));
-            let answer = prices.note(item, asked);
+            let answer = prices.note(item, &this, asked);
             // Nobody may be waiting: the read was for the next order.
             let _ = done.send(Some(answer));
         });
@@ -134,10 +137,19 @@ impl Prices {
         Ok(priced.map(|priced| priced.price))
     }
 
-    /// Keeps what was read. Where item-svc is away, a known price goes on for a moment.
-    fn note(&self, item: ItemId, asked: Result<Option<Amount>, Problem>) -> Answer {
+    /// Keeps what this read has brought. Where item-svc is away, a known price goes on for a moment.
+    fn note(
+        &self,
+        item: ItemId,
+        this: &watch::Receiver<Option<Answer>>,
+        asked: Result<Option<Amount>, Problem>,
+    ) -> Answer {
         let mut book = self.lock();
-        book.reads.remove(&item);
+        match book.reads.get(&item) {
+            Some(read) if read.same_channel(this) => book.reads.remove(&item),
+            // Forgotten meanwhile: this may be the price of before.
+            Some(_) | None => return asked.and_then(|price| price.ok_or_else(|| unknown(item))),
+        };
         match asked {
             Ok(Some(price)) => {
                 let fresh_until = Instant::now() + self.time_to_live;
@@ -146,7 +158,7 @@ impl Prices {
             }
             Ok(None) => {
                 book.known.remove(&item);
-                Err(Problem::not_found("ITEM_NOT_FOUND", format!("item {item}")))
+                Err(unknown(item))
             }
             Err(away) => match book.known.get_mut(&item) {
                 Some(known) => {
@@ -163,6 +175,10 @@ impl Prices {
     }
 }
 
+fn unknown(item: ItemId) -> Problem {
+    Problem::not_found("ITEM_NOT_FOUND", format!("item {item}"))
+}
+
 /// What matters here of an item. A withdrawn one has a price too: refusing it is the saga's business.
 #[derive(Deserialize)]
 struct Priced {
@@ -171,7 +187,34 @@ struct Priced {
 
 #[cfg(test)]
 mod tests {
+    use svc_chassis::config::Services;
+
     use super::*;
+
+    #[test]
+    fn a_read_that_began_before_the_price_has_changed_is_not_kept() {
+        let nowhere = || "http://127.0.0.1:1".to_owned();
+        let services = Services {
+            order: nowhere(),
+            user: nowhere(),
+            inventory: nowhere(),
+            item: nowhere(),
+            payment: nowhere(),
+            notify: nowhere(),
+        };
+        let (peers, item) = (Peers::new(services).unwrap(), ItemId::new());
+        let prices = Prices::new(peers, Duration::from_secs(60));
+        let old = Amount::MAX;
+        let (_done, slow) = watch::channel(None);
+        prices.lock().reads.insert(item, slow.clone());
+        prices.forget(item);
+        assert_eq!(prices.note(item, &slow, Ok(Some(old))).ok(), Some(old));
+        assert!(prices.lock().known.is_empty(), "nobody after it gets it");
+
+        prices.lock().reads.insert(item, slow.clone());
+        assert_eq!(prices.note(item, &slow, Ok(Some(old))).ok(), Some(old));
+        assert!(prices.lock().known.contains_key(&item));
+    }
 
     #[test]
     fn a_full_book_loses_old_prices_first_and_never_becomes_longer() {

@@ -18,29 +18,18 @@ use saga_events::{
 };
 use svc_chassis::Impossible;
 
-/// Where a purchase stands.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    diesel::expression::AsExpression,
-    diesel::deserialize::FromSqlRow,
-)]
-#[diesel(sql_type = diesel::sql_types::Text)]
-pub enum Status {
-    /// On its way there, or back: a semantic lock that says "not final yet".
-    Pending,
-    /// The pivot is asked to cancel; it may have been paid all the same.
-    Cancelling,
-    /// Final: money, slot and stock are all captured.
-    Completed,
-    /// Final: everything is given back.
-    Cancelled,
+saga_events::spelled! {
+    /// Where a purchase stands.
+    pub enum Status: "status" {
+        /// On its way there, or back: a semantic lock that says "not final yet".
+        Pending = "PENDING",
+        /// The pivot is asked to cancel; it may have been paid all the same.
+        Cancelling = "CANCELLING",
+        /// Final: money, slot and stock are all captured.
+        Completed = "COMPLETED",
+        /// Final: everything is given back.
+        Cancelled = "CANCELLED",
+    }
 }
 
 /// A purchase, as its initiator knows it.

@@ -33,8 +33,15 @@ pub struct StoredOrder {
     pub updated_at: Timestamp,
 }
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = orders, treat_none_as_default_value = false)]
+impl StoredOrder {
+    /// The id of its trace, 32 hexadecimal digits.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.traceparent.as_ref().map(TraceParent::trace_id)
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = orders)]
 struct OrderRow {
     order_id: OrderId,
     user_id: UserId,
@@ -56,6 +63,11 @@ struct OrderRow {
     updated_at: Timestamp,
 }
 
+svc_chassis::cached_insert! {
+    OrderRow, into orders:
+    order_id, user_id, item_id, quantity, unit_price, total_amount, deadline, status, reason_code, failed_step, attempt, told, due_at, repeats, last_seq, traceparent, created_at, updated_at
+}
+
 svc_chassis::cached_statement! {
     struct UpdateOrder =
         "UPDATE orders SET status = " { status: Status => Text }
@@ -75,10 +87,7 @@ svc_chassis::cached_statement! {
 /// # Errors
 /// The database's.
 pub fn insert(conn: &mut SqliteConnection, stored: &StoredOrder) -> QueryResult<()> {
-    diesel::insert_into(orders::table)
-        .values(OrderRow::from(stored))
-        .execute(conn)?;
-    Ok(())
+    OrderRow::from(stored).insert(conn)
 }
 
 /// Stores what a step changes; the purchase never changes.
@@ -235,6 +244,31 @@ pub fn count_open(conn: &mut SqliteConnection) -> QueryResult<i64> {
         .filter(open.and(orders::due_at.is_not_null()))
         .count()
         .get_result(conn)
+}
+
+/// When the oldest order that is not final began, as its id tells.
+///
+/// # Errors
+/// The database's.
+pub fn oldest_open(conn: &mut SqliteConnection) -> QueryResult<Option<Timestamp>> {
+    let open = orders::status.eq_any([Status::Pending, Status::Cancelling]);
+    let oldest: Option<OrderId> = orders::table
+        .filter(open.and(orders::due_at.is_not_null()))
+        // As in `list`: all of them are in the index of the sweep, which has the ids, too.
+        .order(sql::<Binary>("+orders.order_id"))
+        .limit(1)
+        .select(orders::order_id)
+        .get_result(conn)
+        .optional()?;
+    let made = oldest.and_then(|id| id.uuid().get_timestamp());
+    let millis = made.map(|made| {
+        let (seconds, nanos) = made.to_unix();
+        seconds
+            .saturating_mul(1000)
+            .saturating_add((nanos / 1_000_000).into())
+    });
+    let micros = millis.and_then(|millis| i64::try_from(millis.saturating_mul(1000)).ok());
+    Ok(micros.map(Timestamp::from_micros))
 }
 
 /// Whether an order is closed: final, and its buyer told.

@@ -243,12 +243,13 @@ pub fn take_up_one(
 fn log_said(stored: &StoredOrder, at: Timestamp) {
     let (order, says) = (&stored.order, stored.order.status.says());
     let order_id = order.purchase.order_id;
-    let why = match stored.repeats {
-        0 => "deadline passed: the pivot is asked to cancel",
-        _ => "no news: said again",
+    let (why, outcome) = match stored.repeats {
+        0 => ("deadline passed: the pivot is asked to cancel", "changed"),
+        _ => ("no news: said again", "repeated"),
     };
     tracing::info!(
-        at_us = at.micros(), order.id = %order_id, event.r#type = %says,
-        event.id = %EventId::of(order_id, says), attempt = order.attempt, says = %says, "{why}"
+        at_us = at.micros(), order.id = %order_id, event.r#type = says.as_str(),
+        says = says.as_str(), attempt = order.attempt, outcome,
+        event.id = %EventId::of(order_id, says), trace.id = stored.trace_id(), "{why}"
     );
 }

@@ -37,6 +37,7 @@ async fn audit(
                 Some(false) | None => Scope::default(),
             };
             let audit = svc.auditor.lock().await.audit(scope).await;
+            svc.live.figures.audited(audit.violations().count());
             Ok(audit_answer(audit.ok, &audit))
         }
     }

@@ -57,14 +57,17 @@ pub(super) async fn create(
     let new = quote(&svc, body.value).await?;
     // Before the order exists, so that its end cannot slip through.
     let waiter = wait.map(|_| svc.live.waiting.register(new.order_id));
-    let trace = RequestContext::of(&request).traceparent;
-    let job = begin_once(svc.live.clone(), new, trace, key, place);
+    let RequestContext {
+        request_id,
+        traceparent,
+    } = RequestContext::of(&request);
+    let job = begin_once(svc.live.clone(), new, traceparent, key, place);
     let begun = match chassis.writer.write(job).await? {
         Made::Now(stored) => stored,
         // The same key was committed while this request was on its way.
         Made::Before(id) => return replay(&svc, &chassis, id, wait).await,
     };
-    log_said(&begun);
+    log_said(&begun, &request_id);
     let stored = match waiter.zip(wait) {
         Some((waiter, wait)) => until_final(&chassis, waiter, begun, wait).await?,
         None => begun,

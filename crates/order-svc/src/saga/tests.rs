@@ -326,3 +326,11 @@ fn exactly_the_events_of_the_contract_are_understood() {
     let said: std::collections::BTreeSet<_> = Status::ALL.map(Status::says).into();
     assert_eq!(said, Service::Order.publishes().collect());
 }
+
+#[test]
+fn names_come_back() {
+    for status in Status::ALL {
+        assert_eq!(status.as_str().parse(), Ok(status));
+    }
+    assert!("pending".parse::<Status>().is_err());
+}
