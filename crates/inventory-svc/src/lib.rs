@@ -3,7 +3,7 @@
 pub mod config;
 mod http;
 pub mod saga;
-mod schema;
+pub mod schema;
 pub mod store;
 
 use diesel::prelude::*;

@@ -1,4 +1,5 @@
 //! The tables as diesel sees them; `migrations/` explains them.
+#![allow(missing_docs)]
 
 diesel::table! {
     inventories (user_id) {

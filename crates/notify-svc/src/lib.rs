@@ -4,7 +4,7 @@
 mod config;
 mod http;
 pub mod saga;
-mod schema;
+pub mod schema;
 pub mod store;
 
 pub mod channels;

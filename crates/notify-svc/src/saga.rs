@@ -16,25 +16,14 @@
 use saga_events::{EventType, Message, OrderId, Payload, Settled};
 use svc_chassis::Impossible;
 
-/// How the purchase ended.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    diesel::expression::AsExpression,
-    diesel::deserialize::FromSqlRow,
-)]
-#[diesel(sql_type = diesel::sql_types::Text)]
-pub enum Kind {
-    /// Money, slot and stock are captured.
-    Completed,
-    /// Everything is given back.
-    Cancelled,
+saga_events::spelled! {
+    /// How the purchase ended.
+    pub enum Kind: "kind" {
+        /// Money, slot and stock are captured.
+        Completed = "Completed",
+        /// Everything is given back.
+        Cancelled = "Cancelled",
+    }
 }
 
 /// The row of one purchase: that the buyer was told, and of what.
@@ -114,8 +103,6 @@ fn kind_of(message: &Message) -> Option<Kind> {
         | Payload::Failure(_) => None,
     }
 }
-
-saga_events::spelled! { Kind "kind": Completed "Completed", Cancelled "Cancelled" }
 
 #[cfg(test)]
 mod tests;

@@ -10,8 +10,6 @@ use crate::letter::Letter;
 use crate::saga::{Kind, Notification, step};
 use crate::schema::notifications;
 
-#[derive(Insertable)]
-#[diesel(table_name = notifications)]
 struct NewRow<'a> {
     id: NotificationId,
     order_id: OrderId,
@@ -23,6 +21,11 @@ struct NewRow<'a> {
     answered: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+svc_chassis::cached_insert! {
+    NewRow<'_>, into notifications:
+    id, order_id, user_id, kind, amount, text, channels, answered, created_at, updated_at
 }
 
 /// A notification as it is shown.
@@ -219,10 +222,7 @@ fn insert(
         created_at: now,
         updated_at: now,
     };
-    diesel::insert_into(notifications::table)
-        .values(row)
-        .execute(tx.conn())?;
-    Ok(())
+    row.insert(tx.conn())
 }
 
 /// Repeats are rare: this statement need not be a cached one.

@@ -2,14 +2,14 @@
 //! with the order id as key, for as long as it takes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use saga_events::OrderId;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use crate::figures::Figures;
 use crate::gateway::{Authorization, Charge, Gateway, Unknown};
 
 /// The wait before asking again, doubled each time …
@@ -51,8 +51,7 @@ pub struct Asker<G> {
     timeout: Duration,
     /// Calls that may be open at a time; waiting to ask again holds none.
     calls: Semaphore,
-    /// Payments whose last call ended without an answer.
-    unknown: AtomicUsize,
+    figures: Arc<Figures>,
 }
 
 impl<G: Gateway> Asker<G> {
@@ -63,23 +62,26 @@ impl<G: Gateway> Asker<G> {
             gateway,
             timeout,
             calls,
-            unknown: AtomicUsize::new(0),
+            figures: Arc::default(),
         }
     }
 
-    /// How many payments are unknown: asked for, and not answered.
-    pub fn unknown(&self) -> usize {
-        self.unknown.load(Ordering::Relaxed)
+    /// What it counts.
+    pub fn figures(&self) -> &Arc<Figures> {
+        &self.figures
     }
 
     /// Asks until the gateway has answered, for as long as it takes.
     pub async fn ask(&self, charge: Charge) -> Authorization {
         let (mut call, mut tries, mut delay) = (Call::Authorize, 0_u32, FIRST_DELAY);
         loop {
-            let (next, no_answer) = match call.then(self.make(call, charge).await) {
+            let began = Instant::now();
+            let told = self.make(call, charge).await;
+            self.figures.called(call, &told, began.elapsed());
+            let (next, no_answer) = match call.then(told) {
                 Ok(authorization) => {
                     if tries > 0 {
-                        self.unknown.fetch_sub(1, Ordering::Relaxed);
+                        self.figures.unknown_ends();
                     }
                     return authorization;
                 }
@@ -88,7 +90,7 @@ impl<G: Gateway> Asker<G> {
             call = next;
             let Some(why) = no_answer else { continue };
             if tries == 0 {
-                self.unknown.fetch_add(1, Ordering::Relaxed);
+                self.figures.unknown_begins();
             }
             tries += 1;
             self.warn(charge.order_id, tries, &why);
@@ -115,7 +117,7 @@ impl<G: Gateway> Asker<G> {
     fn warn(&self, order_id: OrderId, tries: u32, why: &Unknown) {
         if tries.is_power_of_two() {
             tracing::warn!(
-                order.id = %order_id, tries, error = %why, payments.unknown = self.unknown(),
+                order.id = %order_id, tries, error = %why, payments.unknown = self.figures.unknown(),
                 "payment unknown: the gateway is asked again with the same key"
             );
         }

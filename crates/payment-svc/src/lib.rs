@@ -3,12 +3,12 @@
 // In the order in which a payment passes through them.
 mod config;
 mod http;
-mod names;
 pub mod saga;
-mod schema;
+pub mod schema;
 pub mod store;
 
 pub mod ask;
+pub mod figures;
 pub mod gateway;
 mod settle;
 
@@ -22,6 +22,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use saga_events::{Event, OrderId};
 use svc_chassis::audit::{Accounts, Asked, Beyond};
 use svc_chassis::database::Database;
+use svc_chassis::metrics::Measures;
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Task, Tx};
 use tokio::sync::mpsc;
 
@@ -136,6 +137,10 @@ impl Service for PaymentSvc {
             page.unwrap_or(Err(Unknown::TimedOut))
         };
         statement::compare(payments, charges, asked.checks).await
+    }
+
+    fn measures(&self) -> Vec<Arc<dyn Measures>> {
+        vec![self.asker.figures().clone()]
     }
 
     fn routes(app: &mut web::ServiceConfig) {

@@ -21,28 +21,17 @@ use saga_events::{
 };
 use svc_chassis::Impossible;
 
-/// Where a payment stands.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    diesel::expression::AsExpression,
-    diesel::deserialize::FromSqlRow,
-)]
-#[diesel(sql_type = diesel::sql_types::Text)]
-pub enum State {
-    /// The gateway is being asked; until it answers nobody knows whether the buyer has paid.
-    Authorizing,
-    /// The gateway approved: the purchase will complete.
-    Processed,
-    /// Declined, or cancelled before it was asked: the purchase will be compensated. Without a
-    /// purchase it is a tombstone that refuses the late `item.reserved`.
-    Failed,
+saga_events::spelled! {
+    /// Where a payment stands.
+    pub enum State: "state" {
+        /// The gateway is being asked; until it answers nobody knows whether the buyer has paid.
+        Authorizing = "Authorizing",
+        /// The gateway approved: the purchase will complete.
+        Processed = "Processed",
+        /// Declined, or cancelled before it was asked: the purchase will be compensated. Without a
+        /// purchase it is a tombstone that refuses the late `item.reserved`.
+        Failed = "Failed",
+    }
 }
 
 /// The row of one purchase: the inbox, the intent, the tombstone and the decision in one.
@@ -62,25 +51,14 @@ pub struct Payment {
     pub answered_cancel: u32,
 }
 
-/// What the gateway said. A time-out is no answer: it is neither yes nor no.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    diesel::expression::AsExpression,
-    diesel::deserialize::FromSqlRow,
-)]
-#[diesel(sql_type = diesel::sql_types::Text)]
-pub enum Answer {
-    /// Yes: the amount is charged.
-    Approved,
-    /// No: nothing is charged, now or later.
-    Declined,
+saga_events::spelled! {
+    /// What the gateway said. A time-out is no answer: it is neither yes nor no.
+    pub enum Answer: "answer" {
+        /// Yes: the amount is charged.
+        Approved = "Approved",
+        /// No: nothing is charged, now or later.
+        Declined = "Declined",
+    }
 }
 
 /// What a payment hears.

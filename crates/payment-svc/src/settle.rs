@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use saga_events::{EventType, OrderId, Timestamp};
+use saga_events::{Event, EventId, EventType, OrderId, Timestamp};
 use svc_chassis::{Chassis, Outcome, Tx, failpoint};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -82,13 +82,21 @@ impl<G: Gateway> Desk<G> {
         for tries in 1_u64.. {
             let answer = told.clone();
             let job = move |tx: &mut Tx<'_>| {
-                let (outcome, said) = store::settle(tx, charge.order_id, &answer)?;
-                Ok((outcome, said, tx.now()))
+                let mark = tx.mark();
+                let (outcome, _) = store::settle(tx, charge.order_id, &answer)?;
+                Ok(Settled {
+                    outcome,
+                    said: tx.said_since(mark).first().cloned(),
+                    at: tx.now(),
+                })
             };
             match self.chassis.writer.write(job).await {
-                Ok((outcome, said, at)) => {
+                Ok(settled) => {
                     failpoint!("gw.after_settle");
-                    return log(charge.order_id, &told, &outcome, said, at);
+                    if matches!(settled.outcome, Outcome::Impossible(_)) {
+                        self.chassis.metrics.alarm();
+                    }
+                    return log(charge.order_id, &told, &settled);
                 }
                 Err(error) => {
                     if tries.is_power_of_two() {
@@ -104,26 +112,36 @@ impl<G: Gateway> Desk<G> {
     }
 }
 
-/// One line an answer, as the consumer writes one an event: with the time of its transaction.
-fn log(
-    order_id: OrderId,
-    told: &Authorization,
-    outcome: &Outcome,
-    said: Option<EventType>,
+/// What an answer did.
+struct Settled {
+    outcome: Outcome,
+    said: Option<Event>,
     at: Timestamp,
-) {
+}
+
+/// One line an answer, as the consumer writes one an event: with the time of its transaction, and the
+/// event that made us ask.
+fn log(order_id: OrderId, told: &Authorization, settled: &Settled) {
     let Authorization { answer, reference } = told;
-    let (answer, says) = (answer.as_str(), said.map_or("", EventType::as_str));
+    let Settled { outcome, said, at } = settled;
+    let (answer, asked_by, label) = (answer.as_str(), EventType::ItemReserved, outcome.label());
+    let says = said
+        .as_ref()
+        .map_or("", |event| event.event_type().as_str());
     match outcome {
         Outcome::Changed(state) => tracing::info!(
-            at_us = at.micros(), order.id = %order_id, gateway.answer = answer,
-            gateway.reference = %reference, says, "{state}"
+            at_us = at.micros(), order.id = %order_id, event.r#type = asked_by.as_str(), says,
+            attempt = said.as_ref().map(|event| event.message.attempt), outcome = label,
+            gateway.answer = answer, gateway.reference = %reference,
+            event.id = %EventId::of(order_id, asked_by),
+            trace.id = said.as_ref().and_then(Event::trace_id), "{state}"
         ),
         // Asked twice after a start: the second answer is the same, and changes nothing.
         Outcome::Duplicate | Outcome::Repeated => {}
         Outcome::Impossible(why) => tracing::error!(
-            at_us = at.micros(), order.id = %order_id, gateway.answer = answer,
-            gateway.reference = %reference, error = %why,
+            at_us = at.micros(), order.id = %order_id, event.r#type = asked_by.as_str(),
+            outcome = label, gateway.answer = answer, gateway.reference = %reference,
+            event.id = %EventId::of(order_id, asked_by), error = %why,
             "the gateway contradicts itself: nothing changed"
         ),
     }

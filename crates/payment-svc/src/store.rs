@@ -15,8 +15,8 @@ use crate::gateway::{Authorization, Charge};
 use crate::saga::{Input, Payment, State, Step, step};
 use crate::schema::payments;
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = payments, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = payments)]
 struct PaymentRow {
     order_id: OrderId,
     state: State,
@@ -33,6 +33,11 @@ struct PaymentRow {
     answered_cancel: i64,
     traceparent: Option<String>,
     updated_at: Timestamp,
+}
+
+svc_chassis::cached_insert! {
+    PaymentRow, into payments:
+    order_id, state, user_id, item_id, quantity, unit_price, total_amount, deadline, reason_code, failed_step, gateway_reference, answered_item, answered_cancel, traceparent, updated_at
 }
 
 cached_statement! {
@@ -271,10 +276,7 @@ fn insert(tx: &mut Tx<'_>, payment: Payment, cause: &Cause) -> QueryResult<()> {
             .map(|trace| trace.as_str().to_owned()),
         updated_at: tx.now(),
     };
-    diesel::insert_into(payments::table)
-        .values(row)
-        .execute(tx.conn())?;
-    Ok(())
+    row.insert(tx.conn())
 }
 
 fn update(tx: &mut Tx<'_>, payment: Payment, gateway_reference: Option<String>) -> QueryResult<()> {

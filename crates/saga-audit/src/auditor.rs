@@ -73,6 +73,13 @@ impl Auditor {
         })
     }
 
+    /// Waits so long for an answer: reports read whole tables, and millions of rows take a while.
+    #[must_use]
+    pub fn waiting(mut self, patience: Duration) -> Self {
+        self.client.patience = patience;
+        self
+    }
+
     /// Reads everybody and judges. Where a sum does not hold, all purchases are read to name those
     /// that make the difference.
     pub async fn audit(&self, scope: Scope) -> Audit {

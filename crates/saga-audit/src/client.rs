@@ -12,8 +12,8 @@ use crate::report::{Report, SagaRow};
 /// A service that runs answers a connection at once, however busy it is.
 const CONNECT: Duration = Duration::from_secs(1);
 /// A report reads whole tables, so it may take a while; a service that hangs must not hold up the
-/// audit for ever.
-const TOTAL: Duration = Duration::from_secs(20);
+/// audit for ever. This is for some hundred thousand purchases on a machine that has more to do.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Rows of a page, the most that a service gives.
 pub(crate) const PAGE: usize = 1000;
 /// Purchases asked for by their ids at once, the most that a service looks up.
@@ -23,6 +23,8 @@ pub(crate) const IDS: usize = 500;
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
+    /// How long an answer may take.
+    pub(crate) patience: Duration,
     bases: BTreeMap<Service, String>,
 }
 
@@ -38,11 +40,11 @@ impl Client {
         let http = reqwest::Client::builder()
             .no_proxy()
             .connect_timeout(CONNECT)
-            .timeout(TOTAL)
             .build()?;
         let base = |service| (service, base(service).trim_end_matches('/').to_owned());
         Ok(Self {
             http,
+            patience: PATIENCE,
             bases: Service::ALL.into_iter().map(base).collect(),
         })
     }
@@ -99,6 +101,7 @@ impl Client {
     async fn get<T: DeserializeOwned>(&self, service: Service, path: &str) -> Option<T> {
         let url = format!("{}{path}", self.bases.get(&service)?);
         // A problem is not what is asked for, so it cannot be taken for an answer.
-        self.http.get(url).send().await.ok()?.json().await.ok()
+        let request = self.http.get(url).timeout(self.patience);
+        request.send().await.ok()?.json().await.ok()
     }
 }

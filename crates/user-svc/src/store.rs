@@ -69,7 +69,6 @@ pub struct UserHold {
     #[diesel(column_name = held)]
     pub amount: Money,
     /// Where it stands.
-    #[serde(serialize_with = "by_name")]
     pub state: State,
     /// When it changed last.
     pub updated_at: Timestamp,
@@ -264,10 +263,6 @@ fn enter(tx: &mut Tx<'_>, user_id: UserId, amount: Amount) -> QueryResult<Uuid> 
         .values(row)
         .execute(tx.conn())?;
     Ok(id)
-}
-
-fn by_name<S: serde::Serializer>(state: &State, out: S) -> Result<S::Ok, S::Error> {
-    out.serialize_str(state.as_str())
 }
 
 #[cfg(test)]

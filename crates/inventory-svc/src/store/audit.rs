@@ -39,29 +39,27 @@ const SUMS: &str =
 const ROOM: &str = "SELECT user_id AS subject, NULL AS order_id, used + held AS l, capacity AS r
     FROM inventories WHERE used + held > capacity OR used < 0 OR held < 0";
 
-/// A stack takes one slot.
-const USED: &str = "SELECT * FROM (
-    SELECT COALESCE(i.user_id, s.user_id) AS subject, NULL AS order_id, COALESCE(i.used, 0) AS l,
-           COALESCE(s.stacks, 0) AS r
-    FROM inventories i FULL JOIN
-        (SELECT user_id, count(*) AS stacks FROM stacks GROUP BY user_id) s
-    ON s.user_id = i.user_id) x WHERE l <> r";
+/// A stack takes one slot. What stands on two sides is laid on one heap and added up by what it is
+/// about, here and in the other services: SQLite has no index for a full join of what it grouped, so
+/// that compares every row with every row.
+const USED: &str = "SELECT subject, NULL AS order_id, SUM(l) AS l, SUM(r) AS r FROM (
+    SELECT user_id AS subject, used AS l, 0 AS r FROM inventories
+    UNION ALL
+    SELECT user_id, 0, 1 FROM stacks
+    ) x GROUP BY subject HAVING SUM(l) <> SUM(r)";
 
 /// The inventory is a cache of the holds.
-const HELD: &str = "SELECT * FROM (
-    SELECT COALESCE(i.user_id, h.user_id) AS subject, NULL AS order_id, COALESCE(i.held, 0) AS l,
-           COALESCE(h.held, 0) AS r
-    FROM inventories i FULL JOIN
-        (SELECT user_id, SUM(held) AS held FROM holds WHERE state = 'Reserved' GROUP BY user_id) h
-    ON h.user_id = i.user_id) x WHERE l <> r";
+const HELD: &str = "SELECT subject, NULL AS order_id, SUM(l) AS l, SUM(r) AS r FROM (
+    SELECT user_id AS subject, held AS l, 0 AS r FROM inventories
+    UNION ALL
+    SELECT user_id, 0, held FROM holds WHERE state = 'Reserved'
+    ) x GROUP BY subject HAVING SUM(l) <> SUM(r)";
 
-const OWNED: &str = "SELECT * FROM (
-    SELECT COALESCE(s.user_id, h.user_id) AS subject, NULL AS order_id, COALESCE(s.quantity, 0) AS l,
-           COALESCE(h.quantity, 0) AS r
-    FROM stacks s FULL JOIN
-        (SELECT user_id, item_id, SUM(quantity) AS quantity FROM holds WHERE state = 'Confirmed'
-            GROUP BY user_id, item_id) h
-    ON h.user_id = s.user_id AND h.item_id = s.item_id) x WHERE l <> r";
+const OWNED: &str = "SELECT subject, NULL AS order_id, SUM(l) AS l, SUM(r) AS r FROM (
+    SELECT user_id AS subject, item_id, quantity AS l, 0 AS r FROM stacks
+    UNION ALL
+    SELECT user_id, item_id, 0, quantity FROM holds WHERE state = 'Confirmed'
+    ) x GROUP BY subject, item_id HAVING SUM(l) <> SUM(r)";
 
 const SLOTS: &str = "SELECT user_id AS subject, order_id, held AS l, 1 AS r FROM holds
     WHERE held > 1";

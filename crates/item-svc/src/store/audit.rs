@@ -43,19 +43,17 @@ const NEGATIVE: &str = "SELECT id AS subject, NULL AS order_id, MIN(available, h
     0 AS r FROM items WHERE available < 0 OR held < 0 OR sold < 0";
 
 /// The item's counts are a cache of the holds.
-const HELD: &str = "SELECT * FROM (
-    SELECT COALESCE(i.id, h.item_id) AS subject, NULL AS order_id, COALESCE(i.held, 0) AS l,
-           COALESCE(h.held, 0) AS r
-    FROM items i FULL JOIN
-        (SELECT item_id, SUM(held) AS held FROM holds WHERE state = 'Reserved' GROUP BY item_id) h
-    ON h.item_id = i.id) x WHERE l <> r";
+const HELD: &str = "SELECT subject, NULL AS order_id, SUM(l) AS l, SUM(r) AS r FROM (
+    SELECT id AS subject, held AS l, 0 AS r FROM items
+    UNION ALL
+    SELECT item_id, 0, held FROM holds WHERE state = 'Reserved'
+    ) x GROUP BY subject HAVING SUM(l) <> SUM(r)";
 
-const SOLD: &str = "SELECT * FROM (
-    SELECT COALESCE(i.id, h.item_id) AS subject, NULL AS order_id, COALESCE(i.sold, 0) AS l,
-           COALESCE(h.held, 0) AS r
-    FROM items i FULL JOIN
-        (SELECT item_id, SUM(held) AS held FROM holds WHERE state = 'Confirmed' GROUP BY item_id) h
-    ON h.item_id = i.id) x WHERE l <> r";
+const SOLD: &str = "SELECT subject, NULL AS order_id, SUM(l) AS l, SUM(r) AS r FROM (
+    SELECT id AS subject, sold AS l, 0 AS r FROM items
+    UNION ALL
+    SELECT item_id, 0, held FROM holds WHERE state = 'Confirmed'
+    ) x GROUP BY subject HAVING SUM(l) <> SUM(r)";
 
 const PIECES: &str = "SELECT item_id AS subject, order_id, held AS l, quantity AS r FROM holds
     WHERE state IN ('Reserved', 'Confirmed') AND held <> quantity";

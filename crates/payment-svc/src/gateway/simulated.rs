@@ -6,7 +6,7 @@ mod behaviour;
 mod book;
 
 pub use behaviour::{Behaviour, Kind, LatencyMs, Outage, Rate, Seed};
-pub use book::statement;
+pub use book::{BOOK, statement};
 
 use std::future;
 use std::path::Path;

@@ -44,19 +44,17 @@ const NEGATIVE: &str =
     0 AS r FROM users WHERE available < 0 OR held < 0 OR captured < 0";
 
 /// The account is a cache of the holds.
-const HELD: &str = "SELECT * FROM (
-    SELECT COALESCE(u.id, h.user_id) AS subject, NULL AS order_id, COALESCE(u.held, 0) AS l,
-           COALESCE(h.held, 0) AS r
-    FROM users u FULL JOIN
-        (SELECT user_id, SUM(held) AS held FROM holds WHERE state = 'Reserved' GROUP BY user_id) h
-    ON h.user_id = u.id) x WHERE l <> r";
+const HELD: &str = "SELECT subject, NULL AS order_id, SUM(l) AS l, SUM(r) AS r FROM (
+    SELECT id AS subject, held AS l, 0 AS r FROM users
+    UNION ALL
+    SELECT user_id, 0, held FROM holds WHERE state = 'Reserved'
+    ) x GROUP BY subject HAVING SUM(l) <> SUM(r)";
 
-const CAPTURED: &str = "SELECT * FROM (
-    SELECT COALESCE(u.id, h.user_id) AS subject, NULL AS order_id, COALESCE(u.captured, 0) AS l,
-           COALESCE(h.held, 0) AS r
-    FROM users u FULL JOIN
-        (SELECT user_id, SUM(held) AS held FROM holds WHERE state = 'Confirmed' GROUP BY user_id) h
-    ON h.user_id = u.id) x WHERE l <> r";
+const CAPTURED: &str = "SELECT subject, NULL AS order_id, SUM(l) AS l, SUM(r) AS r FROM (
+    SELECT id AS subject, captured AS l, 0 AS r FROM users
+    UNION ALL
+    SELECT user_id, 0, held FROM holds WHERE state = 'Confirmed'
+    ) x GROUP BY subject HAVING SUM(l) <> SUM(r)";
 
 const AMOUNT: &str = "SELECT user_id AS subject, order_id, held AS l, total_amount AS r FROM holds
     WHERE state IN ('Reserved', 'Confirmed') AND held <> total_amount";

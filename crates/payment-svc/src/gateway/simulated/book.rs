@@ -17,6 +17,9 @@ use crate::saga::Answer;
 /// The most requests in one transaction: a commit costs the same for one and for many.
 const MAX_BATCH: usize = 1024;
 
+/// The book's table, made where there is none.
+pub const BOOK: &str = include_str!("book.sql");
+
 diesel::table! {
     charges (key) {
         key -> Binary,
@@ -27,14 +30,17 @@ diesel::table! {
     }
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = charges)]
 struct NewCharge<'a> {
     key: OrderId,
     amount: Amount,
     answer: Answer,
     reference: &'a str,
     created_at: Timestamp,
+}
+
+svc_chassis::cached_insert! {
+    NewCharge<'_>, into charges:
+    key, amount, answer, reference, created_at
 }
 
 /// Asks the book's thread. Cheap to clone; the thread ends with the last of them.
@@ -145,7 +151,7 @@ fn connect(path: &Path) -> anyhow::Result<SqliteConnection> {
         "PRAGMA journal_mode = WAL",
         // A charge whose answer has left must survive a power cut.
         "PRAGMA synchronous = FULL",
-        include_str!("book.sql"),
+        BOOK,
     ] {
         conn.batch_execute(statement)?;
     }
@@ -197,9 +203,7 @@ fn answer(conn: &mut SqliteConnection, asked: &Request) -> QueryResult<Option<Au
                 reference: &reference,
                 created_at,
             };
-            diesel::insert_into(charges::table)
-                .values(row)
-                .execute(conn)?;
+            row.insert(conn)?;
             Ok(Some(Authorization { answer, reference }))
         }
     }
