@@ -66,6 +66,26 @@ impl Client {
         self.read(service, path, answer).await.map(Some)
     }
 
+    /// `GET` of a text that may not be there: 404 is `None`.
+    ///
+    /// # Errors
+    /// No answer, or one that is neither a success nor 404.
+    pub async fn text(&self, service: Service, path: &str) -> Result<Option<String>> {
+        let answer = self
+            .send(service, self.http.get(self.url(service, path)))
+            .await?;
+        let status = answer.status();
+        if status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if !status.is_success() {
+            bail!("{service} answered {status} to {path}");
+        }
+        let text = answer.text().await;
+        let broke_off = || format!("{service} broke off at {path}");
+        text.with_context(broke_off).map(Some)
+    }
+
     /// `POST`.
     ///
     /// # Errors

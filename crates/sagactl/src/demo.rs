@@ -1,17 +1,16 @@
 //! `sagactl demo`: one purchase that completes and one that is compensated, told in a few lines.
 
-mod gateway;
 mod shop;
 mod story;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 use saga_events::Amount;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::Client;
+use crate::gateway::Gateway;
+use crate::interruption::interruption;
 use crate::screen::{Screen, Tone, won};
-use gateway::Gateway;
 use shop::{Shop, Standing, Status};
 
 /// What `sagactl demo` can be told.
@@ -115,13 +114,4 @@ fn change(before: Standing, after: Standing) -> String {
         before.owned,
         after.owned,
     )
-}
-
-async fn interruption() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed?,
-        _ = terminate.recv() => {}
-    }
-    bail!("interrupted")
 }

@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod bench;
 mod client;
 mod demo;
 mod dlq;
 mod exit;
+mod gateway;
+mod interruption;
 mod journal;
+mod logs;
 mod screen;
 mod services;
 mod table;
@@ -34,6 +38,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done, as told on standard er
 const AUDIT_EXIT_CODES: &str = "Exit codes: 0 clean; 1 a law is violated; 2 an order is older than \
     it may be; 3 a service does not answer, or a file cannot be read; 64 a wrong command line. The \
     worst counts: 1, then 3, then 2";
+const BENCH_EXIT_CODES: &str = "Exit codes: 0 measured, all purchases ended as they must, the audit \
+    is clean; 1 not so; 3 a service does not answer; 64 a wrong command line";
 const DLQ_EXIT_CODES: &str = "Exit codes: 0 done, or listed; 1 a dead letter is not there or not \
     open, or stays one after its replay; 3 a service does not answer, the others are told all the \
     same; 64 a wrong command line";
@@ -46,9 +52,18 @@ enum Command {
     /// room
     #[command(after_help = AUDIT_EXIT_CODES)]
     Audit(audit::Options),
+    /// How many purchases a second, how fast, at what cost; against the same rows and Redis commands
+    /// without any logic
+    #[command(after_help = BENCH_EXIT_CODES)]
+    Bench(bench::Options),
+    /// One part of the bench's floor; the bench starts it
+    #[command(hide = true)]
+    FloorPart(bench::part::Options),
     /// Dead letters, the events that a service could not apply: reads, replays, discards them
     #[command(subcommand, after_help = DLQ_EXIT_CODES)]
     Dlq(dlq::Command),
+    /// Log lines, coloured; or those of one purchase, all six services' in the order of cause and effect
+    Logs(logs::Options),
 }
 
 #[tokio::main]
@@ -73,10 +88,17 @@ async fn run(command: Command, services: Services) -> anyhow::Result<Exit> {
     let screen = &mut Screen::stdout();
     match command {
         Command::Audit(options) => Ok(audit::run(&services, screen, &options).await),
+        Command::Bench(options) => bench::run(services, screen, &options).await,
+        Command::FloorPart(options) => {
+            // It waits for Redis and for the disk: not on the runtime.
+            tokio::task::spawn_blocking(move || bench::part::run(&options)).await??;
+            Ok(Exit::Clean)
+        }
         Command::Demo(options) => {
             demo::run(&Client::new(services)?, screen, &options).await?;
             Ok(Exit::Clean)
         }
         Command::Dlq(command) => dlq::run(&Client::new(services)?, screen, &command).await,
+        Command::Logs(options) => logs::run(screen, &options),
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use saga_events::Service;
 
 /// The URLs of the six services.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Where the services are")]
 pub struct Services {
     #[arg(
@@ -52,6 +52,18 @@ pub struct Services {
 }
 
 impl Services {
+    /// Services at these base URLs, wherever the command line says that others are.
+    pub fn at(url: impl Fn(Service) -> String) -> Self {
+        Self {
+            order: url(Service::Order),
+            user: url(Service::User),
+            inventory: url(Service::Inventory),
+            item: url(Service::Item),
+            payment: url(Service::Payment),
+            notify: url(Service::Notify),
+        }
+    }
+
     /// The base URL of a service, without a slash at its end.
     pub fn url(&self, service: Service) -> &str {
         let url = match service {

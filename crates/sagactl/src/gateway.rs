@@ -1,4 +1,4 @@
-//! The simulated gateway's controls: the demo forces both of its answers.
+//! The simulated gateway's controls: the demo forces both of its answers, the bench sets a share.
 
 use anyhow::Result;
 use saga_events::Service;
@@ -8,7 +8,7 @@ use crate::client::Client;
 
 const PATH: &str = "/gateway";
 
-/// The gateway while the demo has it.
+/// The gateway while a command has it.
 pub struct Gateway<'a> {
     client: &'a Client,
     found: Map<String, Value>,
