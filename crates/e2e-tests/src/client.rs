@@ -82,6 +82,17 @@ impl Client {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// `GET` of what is no JSON; answered with 200.
+    pub async fn text(&self, path: &str) -> String {
+        let answer = self.request(Method::GET, path).send().await;
+        let answer = answer.and_then(reqwest::Response::error_for_status);
+        let answer = answer.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        answer
+            .text()
+            .await
+            .unwrap_or_else(|error| panic!("{path}: {error:?}"))
+    }
+
     /// `POST` of a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(self.request(Method::POST, path).json(body)).await

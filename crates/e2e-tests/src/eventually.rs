@@ -4,32 +4,22 @@
 use std::fmt::Display;
 use std::future::{Future, poll_fn};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a test waits for what must come. Long enough for a loaded machine; nothing that works
 /// needs a tenth of it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Long enough not to keep the processes under test from working.
-const PAUSE: Duration = Duration::from_millis(15);
 
 /// Asks until the answer is `Ok`, and returns that. At the deadline the test fails with what it
 /// waited for and the last reason why not.
 pub async fn eventually<T, E: Display>(
     what: &str,
     patience: Duration,
-    mut ask: impl AsyncFnMut() -> Result<T, E>,
+    ask: impl AsyncFnMut() -> Result<T, E>,
 ) -> T {
-    let end = Instant::now() + patience;
-    loop {
-        match ask().await {
-            Ok(answer) => return answer,
-            Err(why) if Instant::now() >= end => {
-                panic!("{what}: not within {patience:?}, because: {why}")
-            }
-            Err(_) => tokio::time::sleep(PAUSE).await,
-        }
-    }
+    saga_local::eventually(patience, ask)
+        .await
+        .unwrap_or_else(|why| panic!("{what}: not within {patience:?}, because: {why}"))
 }
 
 /// Runs futures at the same time and collects what they return, in their order.

@@ -18,6 +18,16 @@ pub struct Told {
 }
 
 impl Told {
+    /// Runs this to its end.
+    pub fn of(mut command: Command) -> Self {
+        let output = command.output().expect("sagactl starts");
+        Self {
+            code: output.status.code().expect("sagactl ends by itself"),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// Holds the run to this exit code.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
@@ -45,12 +55,6 @@ impl System {
 
     /// Runs `sagactl` with these words.
     pub fn sagactl(&self, words: &[&str]) -> Told {
-        let output = self.sagactl_command(words).output();
-        let output = output.expect("sagactl starts");
-        Told {
-            code: output.status.code().expect("sagactl ends by itself"),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        Told::of(self.sagactl_command(words))
     }
 }

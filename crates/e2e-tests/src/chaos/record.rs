@@ -75,7 +75,7 @@ impl Record {
         let faults = self.faults();
         let count = |kind| faults.get(kind).copied().unwrap_or(0);
         format!(
-            "{} purchases begun, {} taken, {} faults ({} kills, {} flushes, {} truncations), {} violations",
+            "{} purchases begun, {} taken, {} strikes ({} kills, {} flushes, {} truncations), {} violations",
             *self.begun.borrow(),
             self.promised.lock().unwrap().len(),
             faults.values().sum::<usize>(),

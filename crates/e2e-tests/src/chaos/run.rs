@@ -46,7 +46,7 @@ pub async fn run(settings: Settings) -> bool {
     let began = Instant::now();
     let plan = Plan::draw(seed, purchases, kills);
     println!(
-        "chaos: seed {seed}, {purchases} purchases, {} faults",
+        "chaos: seed {seed}, {purchases} purchases, {} strikes",
         plan.0.len()
     );
     let folder = TempDir::new().unwrap();
@@ -180,7 +180,7 @@ fn tell(scene: &Scene, verdict: &Verdict, settings: Settings, took: (Duration, O
         ""
     };
     println!(
-        "{line_end}chaos: seed {seed}: {struck} faults ({by_kind}), {purchases} purchases, \
+        "{line_end}chaos: seed {seed}: {struck} strikes ({by_kind}), {purchases} purchases, \
          {} taken: {} completed, {} cancelled ({reasons}), final {final_after} after the last fault, \
          {} live audits, {} violations, {} s",
         scene.record.promises().len(),

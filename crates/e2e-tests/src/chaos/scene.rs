@@ -74,17 +74,14 @@ impl Scene {
     pub async fn start(&self, service: Service) {
         self.system.launch(service);
         let client = self.system.at(service);
-        let end = tokio::time::Instant::now() + ALIVE;
-        loop {
-            let request = client.request(Method::GET, "/health/live");
-            if client.try_send(request).await.is_ok() {
-                return;
-            }
-            if tokio::time::Instant::now() >= end {
-                let what = format!("{service} does not answer within {ALIVE:?} of its start");
-                return self.record.violation(what);
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        let ask = async || {
+            client
+                .try_send(client.request(Method::GET, "/health/live"))
+                .await
+        };
+        if saga_local::eventually(ALIVE, ask).await.is_err() {
+            let what = format!("{service} does not answer within {ALIVE:?} of its start");
+            self.record.violation(what);
         }
     }
 

@@ -63,8 +63,8 @@ async fn journals_and_keys_are_pruned_states_stay_and_purchases_go_on_over_resta
         .find(|said| said.event_type == EventType::OrderCreated);
     let settled = system.state(Service::User, bought).await;
     let says = match settled.as_deref() {
-        Some("Confirmed") => "attempt=1 says=payment.confirmed",
-        _ => "attempt=1 says=payment.rollback",
+        Some("Confirmed") => "says=payment.confirmed attempt=1",
+        _ => "says=payment.rollback attempt=1",
     };
     system.forge(created.unwrap()).await;
     system.until_logged(Service::User, says).await;

@@ -5,6 +5,7 @@ mod broken;
 mod contract;
 mod documents;
 mod faults;
+mod metrics;
 mod sources;
 
 use std::path::{Path, PathBuf};
