@@ -151,3 +151,24 @@ need_redis() {
   hash -r
   have $redis || die "'$install' brought no redis-server"
 }
+
+# prometheus and promtool on the path, if they can be had: Debian's package, unpacked below .run and
+# not installed, so that no daemon starts. Without them two tests are skipped, and say so.
+want_prometheus() {
+  have prometheus && have promtool && return
+  local unpacked=$run/prometheus
+  if [[ ! -x $unpacked/usr/bin/promtool ]] && have apt-get && have dpkg-deb; then
+    say "prometheus is missing: unpacking Debian's package into $unpacked"
+    mkdir -p $unpacked
+    {
+      # A fresh machine's package lists may be empty or old.
+      ((EUID != 0)) || apt-get update
+      (cd $unpacked && apt-get download prometheus && dpkg-deb -x prometheus_*.deb .)
+    } >$run/prometheus.log 2>&1 || true
+  fi
+  PATH=$root/$unpacked/usr/bin:$PATH
+  hash -r
+  have prometheus && have promtool && return
+  warn "SKIPPED: prometheus and promtool are missing, so the rules and the dashboard in deploy/ are not tried."
+  warn "Install them (brew install prometheus, pacman -S prometheus, apk add prometheus), then run this again."
+}
