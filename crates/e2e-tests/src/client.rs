@@ -33,7 +33,10 @@ pub struct Answer {
 impl Client {
     /// A client of the service that listens here.
     pub fn new(port: u16) -> Self {
-        let builder = reqwest::Client::builder().no_proxy().timeout(TIMEOUT);
+        let builder = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(TIMEOUT)
+            .pool_idle_timeout(saga_audit::IDLE);
         Self {
             http: builder.build().unwrap(),
             base: format!("http://127.0.0.1:{port}"),

@@ -34,6 +34,7 @@ impl Peers {
         let client = reqwest::Client::builder()
             .no_proxy()
             .connect_timeout(CONNECT)
+            .pool_idle_timeout(saga_audit::IDLE)
             .timeout(TOTAL);
         Ok(Self {
             client: client.build()?,

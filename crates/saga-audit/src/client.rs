@@ -11,6 +11,9 @@ use crate::report::{Report, SagaRow};
 
 /// A service that runs answers a connection at once, however busy it is.
 const CONNECT: Duration = Duration::from_secs(1);
+/// How long a client of the services may keep a connection that it does not use. They close it after
+/// five seconds, and a request that is written at that very moment is lost.
+pub const IDLE: Duration = Duration::from_secs(2);
 /// A report reads whole tables, so it may take a while; a service that hangs must not hold up the
 /// audit for ever. This is for some hundred thousand purchases on a machine that has more to do.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,6 +43,7 @@ impl Client {
         let http = reqwest::Client::builder()
             .no_proxy()
             .connect_timeout(CONNECT)
+            .pool_idle_timeout(IDLE)
             .build()?;
         let base = |service| (service, base(service).trim_end_matches('/').to_owned());
         Ok(Self {
@@ -97,11 +101,20 @@ impl Client {
         Some(self.get::<Sagas>(service, &path).await?.sagas)
     }
 
-    /// `None`: it did not answer, or not as a service of this system does.
+    /// `None`: it did not answer, or not as a service of this system does. A lost connection is
+    /// tried once more: a service is not away because of one packet.
     async fn get<T: DeserializeOwned>(&self, service: Service, path: &str) -> Option<T> {
         let url = format!("{}{path}", self.bases.get(&service)?);
         // A problem is not what is asked for, so it cannot be taken for an answer.
-        let request = self.http.get(url).timeout(self.patience);
-        request.send().await.ok()?.json().await.ok()
+        let ask = async || {
+            let request = self.http.get(&url).timeout(self.patience);
+            request.send().await?.json().await
+        };
+        match ask().await {
+            Err(lost) if lost.is_connect() || lost.is_request() && !lost.is_timeout() => {
+                ask().await.ok()
+            }
+            answer => answer.ok(),
+        }
     }
 }

@@ -17,5 +17,7 @@ mod client;
 #[cfg(feature = "http")]
 pub use auditor::{Auditor, Scope};
 pub use check::{Check, CheckState, Named, Value};
+#[cfg(feature = "http")]
+pub use client::IDLE;
 pub use judge::{Audit, Judge, LOOKS, Look};
 pub use report::{Report, SagaRow};

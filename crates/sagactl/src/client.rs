@@ -33,6 +33,7 @@ impl Client {
         let http = reqwest::Client::builder()
             .no_proxy()
             .connect_timeout(Duration::from_secs(2))
+            .pool_idle_timeout(saga_audit::IDLE)
             .timeout(ANSWER_TIMEOUT)
             .build()?;
         Ok(Self { http, services })
