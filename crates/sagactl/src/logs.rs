@@ -62,6 +62,10 @@ fn as_they_come(screen: &mut Screen, files: &[PathBuf]) -> Result<()> {
     each_line(files, |text| show(screen, text))
 }
 
+/// What some versions of docker compose put before every line of a log, even into a pipe: the order to
+/// a terminal to clear the line.
+const CLEAR_LINE: &str = "\u{1b}[2K";
+
 /// Calls this with every line. Bytes that are no text are shown as such: a log may end in the middle
 /// of a character.
 fn each_line(files: &[PathBuf], mut see: impl FnMut(&str) -> Result<()>) -> Result<()> {
@@ -85,7 +89,8 @@ fn read(mut from: impl BufRead, see: &mut impl FnMut(&str) -> Result<()>) -> Res
     let mut bytes = Vec::new();
     while from.read_until(b'\n', &mut bytes)? > 0 {
         let text = String::from_utf8_lossy(&bytes);
-        see(text.trim_end_matches(['\r', '\n']))?;
+        let text = text.trim_end_matches(['\r', '\n']);
+        see(text.strip_prefix(CLEAR_LINE).unwrap_or(text))?;
         bytes.clear();
     }
     Ok(())
@@ -120,4 +125,21 @@ fn show(screen: &mut Screen, text: &str) -> Result<()> {
     );
     screen.line(painted)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_as_the_service_wrote_them() {
+        let mut lines = Vec::new();
+        let mut see = |text: &str| {
+            lines.push(text.to_owned());
+            Ok(())
+        };
+        let log = "one\r\n\u{1b}[2Ktwo\nthree \u{1b}[2K\nthe end";
+        read(log.as_bytes(), &mut see).unwrap();
+        assert_eq!(lines, ["one", "two", "three \u{1b}[2K", "the end"]);
+    }
 }
