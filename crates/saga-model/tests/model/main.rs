@@ -5,4 +5,5 @@
 mod live;
 mod mutants;
 mod shipped;
+mod timelines;
 mod what_if;
