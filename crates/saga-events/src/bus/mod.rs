@@ -117,6 +117,15 @@ impl Bus {
         Ok(trim::backlog(&mut self.connection.clone(), stream, consumer).await?)
     }
 
+    /// How many entries of one stream its consumer has not read or not acknowledged, for people: Redis
+    /// may be unable to count those that were not read, and then they are one.
+    ///
+    /// # Errors
+    /// Redis is not reached.
+    pub async fn behind(&self, stream: &str, consumer: Service) -> Result<u64, BusError> {
+        Ok(trim::behind(&mut self.connection.clone(), stream, consumer).await?)
+    }
+
     /// What this service has not acknowledged of all the streams that it reads.
     ///
     /// # Errors

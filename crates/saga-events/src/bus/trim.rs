@@ -108,7 +108,7 @@ async fn progress(
     stream: &str,
     group: Service,
 ) -> Result<Progress, RedisError> {
-    let Some(delivered) = last_delivered(connection, stream, group).await? else {
+    let Some(Position { delivered, .. }) = position(connection, stream, group).await? else {
         return Ok(Progress { keep_from: None });
     };
     let (_, lowest_pending) = pending(connection, stream, group).await?;
@@ -134,7 +134,7 @@ pub(super) async fn waiting(
     stream: &str,
     group: Service,
 ) -> Result<(u64, Option<u64>), RedisError> {
-    let Some(delivered) = last_delivered(connection, stream, group).await? else {
+    let Some(Position { delivered, .. }) = position(connection, stream, group).await? else {
         let oldest = first_after(connection, stream, (0, 0)).await?;
         return Ok((length(connection, stream).await?, oldest.map(|(ms, _)| ms)));
     };
@@ -168,12 +168,37 @@ async fn first_after(
     Ok(id)
 }
 
-/// The group's position, or `None` where stream or group do not exist.
-async fn last_delivered(
+/// How many entries the group has read and not acknowledged, or not read. Redis cannot always count
+/// the latter, after a stream was cut: then they count as one.
+pub(super) async fn behind(
     connection: &mut Connection,
     stream: &str,
     group: Service,
-) -> Result<Option<StreamId>, RedisError> {
+) -> Result<u64, RedisError> {
+    let unread = match position(connection, stream, group).await? {
+        None => return length(connection, stream).await,
+        Some(Position { unread, .. }) => unread,
+    };
+    match unread {
+        Some(unread) => Ok(unread + pending(connection, stream, group).await?.0),
+        None => backlog(connection, stream, group).await,
+    }
+}
+
+/// How far a group has read.
+struct Position {
+    /// The last entry that was handed out.
+    delivered: StreamId,
+    /// Entries after it; `None`: Redis does not know.
+    unread: Option<u64>,
+}
+
+/// The group's position, or `None` where stream or group do not exist.
+async fn position(
+    connection: &mut Connection,
+    stream: &str,
+    group: Service,
+) -> Result<Option<Position>, RedisError> {
     let reply: Result<Value, RedisError> = redis::cmd("XINFO")
         .arg("GROUPS")
         .arg(stream)
@@ -191,12 +216,16 @@ async fn last_delivered(
         };
         let field = |name: &str| {
             let mut pairs = fields.chunks_exact(2);
-            pairs
-                .find(|pair| text(&pair[0]) == Some(name))
-                .and_then(|pair| text(&pair[1]))
+            let pair = pairs.find(|pair| text(&pair[0]) == Some(name));
+            pair.map(|pair| &pair[1])
         };
-        if field("name") == Some(group.as_str()) {
-            return Ok(field("last-delivered-id").and_then(parse_id));
+        if field("name").and_then(text) == Some(group.as_str()) {
+            let delivered = field("last-delivered-id").and_then(text).and_then(parse_id);
+            let unread = match field("lag") {
+                Some(Value::Int(unread)) => u64::try_from(*unread).ok(),
+                _ => None,
+            };
+            return Ok(delivered.map(|delivered| Position { delivered, unread }));
         }
     }
     Ok(None)
