@@ -120,6 +120,8 @@ pub struct Filter {
     pub state: Option<State>,
     /// Only those of this type.
     pub event_type: Option<EventType>,
+    /// Only those of this purchase.
+    pub order_id: Option<OrderId>,
 }
 
 #[derive(Insertable)]
@@ -240,6 +242,9 @@ fn matching<'a>(
     };
     if let Some(event_type) = filter.event_type {
         query = query.filter(dead_letters::event_type.eq(event_type));
+    }
+    if let Some(order_id) = filter.order_id {
+        query = query.filter(dead_letters::order_id.eq(order_id));
     }
     if let Some(after) = after {
         query = query.filter(dead_letters::id.gt(after));

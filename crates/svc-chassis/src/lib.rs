@@ -18,6 +18,7 @@ pub mod error;
 pub mod failpoint;
 pub mod http;
 pub mod idempotency;
+pub mod journal;
 pub mod metrics;
 pub mod outbox;
 pub mod participant;

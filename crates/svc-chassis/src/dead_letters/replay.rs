@@ -122,6 +122,7 @@ pub fn all(
     let filter = Filter {
         state: Some(State::Open),
         event_type,
+        order_id: None,
     };
     let letters = super::page(tx.conn(), filter, after, limit)?;
     let last = letters.last().map(|letter| letter.id);

@@ -1,7 +1,7 @@
 //! The routes of the dead letters: look, replay, discard. Every act names its reason.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use saga_events::{Event, EventType};
+use saga_events::{Event, EventType, OrderId};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -28,10 +28,11 @@ pub(super) fn routes<S: Service>(app: &mut web::ServiceConfig) {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ListQuery {
     state: Option<String>,
     r#type: Option<String>,
+    order_id: Option<OrderId>,
     limit: Option<i64>,
     cursor: Option<String>,
 }
@@ -68,6 +69,7 @@ async fn list(
     let filter = Filter {
         state: state_of(query.state.as_deref())?,
         event_type: type_of(query.r#type.as_deref())?,
+        order_id: query.order_id,
     };
     let pages = page_of::<i64>(query.limit, query.cursor.as_deref())?;
     let (after, limit) = (pages.after, pages.to_read());

@@ -13,6 +13,7 @@ use super::{Problem, Query, id_in_path, resource};
 use crate::audit;
 use crate::chassis::Chassis;
 use crate::error::Error;
+use crate::journal;
 use crate::metrics::Scrape;
 use crate::outbox;
 use crate::service::Service;
@@ -63,35 +64,15 @@ async fn metrics<S: Service>(scrape: web::Data<Scrape<S>>) -> Result<HttpRespons
     Ok(HttpResponse::Ok().content_type(OPEN_METRICS).body(page))
 }
 
+/// `GET /sagas/{orderId}`: what this service remembers of a purchase.
 async fn saga<S: Service>(
     request: HttpRequest,
     chassis: web::Data<Chassis>,
 ) -> Result<HttpResponse, Error> {
     let order_id: OrderId = id_in_path(&request, "orderId")?;
-    let (row, events) = chassis
-        .readers
-        .read(move |conn| Ok((S::saga(conn, order_id)?, outbox::of_order(conn, order_id)?)))
-        .await?;
-    let row =
-        row.ok_or_else(|| Problem::not_found("SAGA_NOT_FOUND", format!("order {order_id} here")))?;
-    let event = |event: &saga_events::Event| {
-        json!({
-            "id": event.id,
-            "type": event.event_type(),
-            "attempt": event.message.attempt,
-            "causationId": event.causation_id,
-            "time": event.time,
-            "data": event.message.payload,
-        })
-    };
-    Ok(HttpResponse::Ok().json(json!({
-        "service": S::ME,
-        "orderId": order_id,
-        "state": row.state,
-        "amount": row.amount,
-        "updatedAt": row.updated_at,
-        "events": events.iter().map(event).collect::<Vec<_>>(),
-    })))
+    let journal = journal::of::<S>(&chassis, order_id).await?;
+    let nothing = || Problem::not_found("SAGA_NOT_FOUND", format!("order {order_id} here"));
+    Ok(HttpResponse::Ok().json(journal.ok_or_else(nothing)?))
 }
 
 /// How a service's own audit is asked for.
