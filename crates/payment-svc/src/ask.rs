@@ -81,7 +81,7 @@ impl<G: Gateway> Asker<G> {
             let (next, no_answer) = match call.then(told) {
                 Ok(authorization) => {
                     if tries > 0 {
-                        self.figures.unknown_ends();
+                        self.figures.unknown_ends(charge.order_id);
                     }
                     return authorization;
                 }
@@ -90,7 +90,7 @@ impl<G: Gateway> Asker<G> {
             call = next;
             let Some(why) = no_answer else { continue };
             if tries == 0 {
-                self.figures.unknown_begins();
+                self.figures.unknown_begins(charge.order_id);
             }
             tries += 1;
             self.warn(charge.order_id, tries, &why);

@@ -1,9 +1,11 @@
 //! What payment-svc counts beside what all services count: what the gateway answers, and how soon.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use saga_events::{OrderId, Timestamp};
 use svc_chassis::metrics::{Counter, Histogram, Measures, Page};
 
 use crate::ask::Call;
@@ -21,12 +23,12 @@ const OUTCOMES: [&str; 6] = [
 ];
 
 /// The figures of the gateway.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Figures {
     authorize: Calls,
     look_up: Calls,
-    /// Payments whose last call ended without an answer.
-    unknown: AtomicUsize,
+    /// Payments whose last call ended without an answer, and since when that is so.
+    unknown: Mutex<HashMap<OrderId, Timestamp>>,
 }
 
 #[derive(Debug)]
@@ -40,16 +42,6 @@ impl Default for Calls {
         Self {
             outcomes: Default::default(),
             seconds: Histogram::of_seconds(),
-        }
-    }
-}
-
-impl Default for Figures {
-    fn default() -> Self {
-        Self {
-            authorize: Calls::default(),
-            look_up: Calls::default(),
-            unknown: AtomicUsize::new(0),
         }
     }
 }
@@ -81,18 +73,27 @@ impl Figures {
     }
 
     /// A payment has become unknown.
-    pub fn unknown_begins(&self) {
-        self.unknown.fetch_add(1, Ordering::Relaxed);
+    pub fn unknown_begins(&self, order: OrderId) {
+        self.lock().insert(order, Timestamp::now());
     }
 
     /// A payment that was unknown is answered.
-    pub fn unknown_ends(&self) {
-        self.unknown.fetch_sub(1, Ordering::Relaxed);
+    pub fn unknown_ends(&self, order: OrderId) {
+        self.lock().remove(&order);
     }
 
     /// How many payments are unknown: asked for, and not answered.
     pub fn unknown(&self) -> usize {
-        self.unknown.load(Ordering::Relaxed)
+        self.lock().len()
+    }
+
+    /// Since when a payment is unknown; none: it is not.
+    pub fn unknown_since(&self, order: OrderId) -> Option<Timestamp> {
+        self.lock().get(&order).copied()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<OrderId, Timestamp>> {
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn calls(&self) -> [(&'static str, &Calls); 2] {

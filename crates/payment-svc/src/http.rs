@@ -30,30 +30,36 @@ struct PaymentBody {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     gateway_reference: Option<String>,
+    /// Since when the gateway owes an answer: until then nobody knows whether the buyer has paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_since: Option<Timestamp>,
     updated_at: Timestamp,
 }
 
-impl From<Shown> for PaymentBody {
-    fn from(
-        Shown {
+impl PaymentBody {
+    fn new(shown: Shown, service: &PaymentSvc) -> Self {
+        let Shown {
             payment,
             gateway_reference,
             updated_at,
-        }: Shown,
-    ) -> Self {
+        } = shown;
+        let amount = payment.purchase.map(|purchase| purchase.total_amount);
         Self {
             order_id: payment.order_id,
-            amount: payment
-                .purchase
-                .map_or(0, |purchase| Amount::get(purchase.total_amount)),
+            amount: amount.map_or(0, Amount::get),
             state: payment.state.as_str(),
             gateway_reference,
+            unknown_since: service.asker.figures().unknown_since(payment.order_id),
             updated_at,
         }
     }
 }
 
-async fn payment(request: HttpRequest, chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
+async fn payment(
+    request: HttpRequest,
+    service: web::Data<PaymentSvc>,
+    chassis: web::Data<Chassis>,
+) -> Result<HttpResponse, Error> {
     let order_id: OrderId = id_in_path(&request, "orderId")?;
     let found = chassis
         .readers
@@ -61,7 +67,7 @@ async fn payment(request: HttpRequest, chassis: web::Data<Chassis>) -> Result<Ht
         .await?;
     let found = found
         .ok_or_else(|| Problem::not_found("PAYMENT_NOT_FOUND", format!("payment {order_id}")))?;
-    Ok(HttpResponse::Ok().json(PaymentBody::from(found)))
+    Ok(HttpResponse::Ok().json(PaymentBody::new(found, &service)))
 }
 
 #[derive(Debug, Deserialize)]
@@ -74,6 +80,7 @@ struct PaymentsQuery {
 
 async fn payments(
     Query(query): Query<PaymentsQuery>,
+    service: web::Data<PaymentSvc>,
     chassis: web::Data<Chassis>,
 ) -> Result<HttpResponse, Error> {
     let page = page_of::<OrderId>(query.limit, query.cursor.as_deref())?;
@@ -86,7 +93,8 @@ async fn payments(
         .readers
         .read(move |conn| Ok(store::newest(conn, state, before, limit)?))
         .await?;
-    let rows: Vec<PaymentBody> = rows.into_iter().map(PaymentBody::from).collect();
+    let body = |shown| PaymentBody::new(shown, &service);
+    let rows: Vec<PaymentBody> = rows.into_iter().map(body).collect();
     Ok(HttpResponse::Ok().json(page.answer("payments", rows, |row| row.order_id)))
 }
 

@@ -151,16 +151,19 @@ async fn unknown_payments_are_counted_while_they_are_unknown() {
     let gateway = Scripted::new([Does::Refuse, Does::Refuse]);
     let asker = Arc::new(asker(&gateway));
     assert_eq!(asker.figures().unknown(), 0);
+    let charge = charge();
     let asking = tokio::spawn({
         let asker = asker.clone();
-        async move { asker.ask(charge()).await }
+        async move { asker.ask(charge).await }
     });
     while asker.figures().unknown() == 0 {
         tokio::task::yield_now().await;
     }
     assert_eq!(asker.figures().unknown(), 1);
+    assert!(asker.figures().unknown_since(charge.order_id).is_some());
     asking.await.unwrap();
     assert_eq!(asker.figures().unknown(), 0);
+    assert_eq!(asker.figures().unknown_since(charge.order_id), None);
 }
 
 #[tokio::test]
