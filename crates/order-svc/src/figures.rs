@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use diesel::QueryResult;
 use diesel::sqlite::SqliteConnection;
 use saga_events::{ReasonCode, Timestamp};
+use saga_timeline::Timeline;
+use saga_timeline::conformance::Wrong;
 use svc_chassis::metrics::{Counter, Histogram, Measures, Page};
 
 use crate::load::Load;
@@ -27,6 +29,9 @@ pub struct Figures {
     cancelled_seconds: Histogram,
     /// One for each status, whose event was repeated.
     repeats: [Counter; Status::ALL.len()],
+    timelines: Counter,
+    /// One for each thing that can be wrong with a path.
+    problems: [Counter; Wrong::ALL.len()],
     audits: Counter,
     /// The violated laws that the last audit found.
     violations: AtomicUsize,
@@ -45,6 +50,8 @@ impl Figures {
             completed_seconds: Histogram::of_seconds(),
             cancelled_seconds: Histogram::of_seconds(),
             repeats: Default::default(),
+            timelines: Counter::default(),
+            problems: Default::default(),
             audits: Counter::default(),
             violations: AtomicUsize::new(0),
             oldest: AtomicI64::new(NONE_OPEN),
@@ -73,6 +80,14 @@ impl Figures {
     /// What a purchase in this status has to say was said again.
     pub fn repeated(&self, status: Status) {
         self.repeats[status as usize].add(1);
+    }
+
+    /// A purchase was followed through all six services.
+    pub fn told(&self, timeline: &Timeline) {
+        self.timelines.add(1);
+        for problem in &timeline.conformance.problems {
+            self.problems[problem.code as usize].add(1);
+        }
     }
 
     /// All six were audited, with so many violations.
@@ -126,6 +141,12 @@ impl Measures for Figures {
         let help =
             "Events said again since there was no news: a message was lost, or somebody is away";
         page.counters("saga_repeats_total", help, repeats)?;
+        let help = "Purchases that were followed through all six services";
+        page.counter("saga_timelines_total", help, self.timelines.get())?;
+        let problems = Wrong::ALL.iter().zip(&self.problems);
+        let problems = problems.map(|(wrong, count)| ([("problem", wrong.as_str())], count.get()));
+        let help = "What was found on their ways that the protocol does not allow";
+        page.counters("saga_timeline_problems_total", help, problems)?;
         let audits = self.audits.get();
         let help = "Times that GET /audit has audited all six services";
         page.counter("saga_audits_total", help, audits)?;

@@ -7,7 +7,9 @@ mod create;
 mod order_view;
 mod prefer;
 mod queries;
+mod stuck;
 mod test_data;
+mod timeline;
 
 use std::time::Duration;
 
@@ -38,6 +40,7 @@ pub fn routes(app: &mut web::ServiceConfig) {
     audit::routes(app);
     queries::routes(app);
     test_data::routes(app);
+    timeline::routes(app);
 }
 
 /// `GET /orders/{id}`
@@ -83,6 +86,7 @@ struct ListQuery {
     status: Option<String>,
     user_id: Option<UserId>,
     older_than: Option<String>,
+    stuck: Option<bool>,
     limit: Option<i64>,
     cursor: Option<String>,
 }
@@ -90,6 +94,7 @@ struct ListQuery {
 /// `GET /orders`
 async fn list(
     Query(query): Query<ListQuery>,
+    svc: web::Data<OrderSvc>,
     chassis: web::Data<Chassis>,
 ) -> Result<HttpResponse, Error> {
     let pages = page_of::<OrderId>(query.limit, query.cursor.as_deref())?;
@@ -114,7 +119,11 @@ async fn list(
         user_id: query.user_id,
         before,
         after: pages.after,
+        ..Filter::default()
     };
+    if query.stuck == Some(true) {
+        return stuck::list(&svc, &chassis, filter, &pages).await;
+    }
     let to_read = pages.to_read();
     let rows = chassis
         .readers

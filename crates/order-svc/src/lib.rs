@@ -13,6 +13,7 @@ pub mod sweep;
 
 // What requests need beside the database.
 pub mod figures;
+pub mod gather;
 pub mod live;
 pub mod load;
 pub mod peers;

@@ -132,6 +132,8 @@ pub struct Filter {
     pub status: Option<Status>,
     /// Only this user's.
     pub user_id: Option<UserId>,
+    /// Only those that the sweep looks after: open, or final and nobody was told.
+    pub under_way: bool,
     /// Only those that began before this.
     pub before: Option<Timestamp>,
     /// Only those older than this order: where the page before ended.
@@ -161,7 +163,14 @@ pub fn list(
     if let Some(after) = filter.after {
         query = query.filter(orders::order_id.lt(after));
     }
+    if filter.under_way {
+        query = query.filter(orders::due_at.is_not_null());
+    }
     query = match filter.status {
+        // As below.
+        None if filter.under_way && filter.user_id.is_none() => {
+            query.order(sql::<Binary>("+orders.order_id DESC"))
+        }
         // Open orders are few and all in the index of the sweep; the plus sign keeps SQLite from
         // reading all others in search of them just to have them in order.
         Some(status) if !status.is_final() && filter.user_id.is_none() => query
