@@ -10,8 +10,9 @@ use saga_events::Amount;
 use crate::client::Client;
 use crate::gateway::Gateway;
 use crate::interruption::interruption;
+use crate::purchase::Status;
 use crate::screen::{Screen, Tone, won};
-use shop::{Shop, Standing, Status};
+use shop::{Shop, Standing};
 
 /// What `sagactl demo` can be told.
 #[derive(Debug, Args)]

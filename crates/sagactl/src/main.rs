@@ -8,11 +8,14 @@ mod dlq;
 mod exit;
 mod gateway;
 mod interruption;
-mod journal;
 mod logs;
+mod order;
+mod orders;
+mod purchase;
 mod screen;
 mod services;
 mod table;
+mod tell;
 
 use std::process::ExitCode;
 
@@ -35,6 +38,9 @@ struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done, as told on standard error; \
     3 a service does not answer; 64 a wrong command line";
+const ORDER_EXIT_CODES: &str = "Exit codes: 0 shown; 1 there is no such order, or its path is not as \
+    the protocol allows; 3 a service does not answer, what the others tell is shown all the same; \
+    64 a wrong command line";
 const AUDIT_EXIT_CODES: &str = "Exit codes: 0 clean; 1 a law is violated; 2 an order is older than \
     it may be; 3 a service does not answer, or a file cannot be read; 64 a wrong command line. The \
     worst counts: 1, then 3, then 2";
@@ -48,6 +54,11 @@ const DLQ_EXIT_CODES: &str = "Exit codes: 0 done, or listed; 1 a dead letter is 
 enum Command {
     /// Buys twice: one purchase completes, one is compensated. Shows both
     Demo(demo::Options),
+    /// One purchase: what happened because of what, in which service, what comes next, why it is stuck
+    #[command(after_help = ORDER_EXIT_CODES)]
+    Order(order::Options),
+    /// Purchases, the newest first; or those that are stuck, and why
+    Orders(orders::Options),
     /// Is anything lost, doubled or made up? Holds all six services to the laws of money, stock and
     /// room
     #[command(after_help = AUDIT_EXIT_CODES)]
@@ -98,6 +109,8 @@ async fn run(command: Command, services: Services) -> anyhow::Result<Exit> {
             demo::run(&Client::new(services)?, screen, &options).await?;
             Ok(Exit::Clean)
         }
+        Command::Order(options) => order::run(&Client::new(services)?, screen, &options).await,
+        Command::Orders(options) => orders::run(&Client::new(services)?, screen, &options).await,
         Command::Dlq(command) => dlq::run(&Client::new(services)?, screen, &command).await,
         Command::Logs(options) => logs::run(screen, &options),
     }

@@ -1,11 +1,12 @@
 //! Who buys what: the test data, one purchase, and what the buyer and the shop have.
 
 use anyhow::{Context, Result};
-use saga_events::{Amount, ItemId, OrderId, ReasonCode, Service, UserId};
+use saga_events::{Amount, ItemId, Service, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::purchase::Order;
 
 /// How many the demo adds where too few are left.
 const RESTOCK: i64 = 10;
@@ -49,35 +50,6 @@ impl Standing {
             owned: self.owned + order.quantity,
         }
     }
-}
-
-/// A purchase, as order-svc answers it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Order {
-    /// Its id.
-    pub id: OrderId,
-    /// How far it is.
-    pub status: Status,
-    /// How many.
-    pub quantity: i64,
-    /// What they cost together, in the currency's minor unit.
-    pub total_amount: i64,
-    /// Why it was cancelled.
-    pub reason_code: Option<ReasonCode>,
-    /// Who refused.
-    pub failed_step: Option<Service>,
-}
-
-/// How far a purchase is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[allow(missing_docs)] // protocol.md's words
-pub enum Status {
-    Pending,
-    Cancelling,
-    Completed,
-    Cancelled,
 }
 
 #[derive(Deserialize)]

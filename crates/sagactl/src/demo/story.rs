@@ -2,48 +2,40 @@
 
 use anyhow::Result;
 use saga_events::{Phase, Timestamp};
+use saga_timeline::timeline::{Effect, Event};
 
-use super::shop::{Order, Status};
 use crate::client::Client;
-use crate::journal::{self, Entry};
+use crate::purchase::{Order, whole_story};
 use crate::screen::{Screen, Tone};
+use crate::tell::{millis, outcome, tone};
 
 /// Shows every event of a purchase and how it ended.
 ///
 /// # Errors
 /// A service does not answer.
 pub async fn tell(client: &Client, screen: &mut Screen, order: &Order) -> Result<()> {
-    let entries = journal::of_told(client, order.id).await?;
+    let story = whole_story(client, order.id).await?;
     screen.line(screen.paint(Some(Tone::Faint), format!("   order {}", order.id)))?;
-    let begin = entries
-        .first()
-        .map_or(Timestamp::from_micros(0), |entry| entry.time);
-    for entry in &entries {
-        screen.line(line(screen, entry, begin))?;
+    for event in &story.timeline.events {
+        screen.line(line(screen, event, order.created_at))?;
     }
-    let took = entries
-        .iter()
-        .rfind(|entry| entry.event_type.spec().phase == Phase::Final);
-    let took = took.map_or(String::new(), |last| {
-        format!(" in {}", millis(begin, last.time))
-    });
-    screen.line(format!("   {}", outcome(screen, order, &took)))?;
+    screen.line(format!("   {}", outcome(screen, &story)))?;
     Ok(())
 }
 
-fn line(screen: &Screen, entry: &Entry, begin: Timestamp) -> String {
-    let spec = entry.event_type.spec();
-    let repeat = match entry.attempt {
-        0 => String::new(),
-        attempt => format!(" (repeat {attempt})"),
+fn line(screen: &Screen, event: &Event, begin: Timestamp) -> String {
+    let spec = event.event_type.spec();
+    let repeat = match event.effect {
+        Effect::Repeated => format!(" (repeat {})", event.attempt),
+        _ => String::new(),
     };
-    let event = format!("{:<27}", entry.event_type);
+    let name = format!("{:<27}", event.event_type);
     format!(
         "   {:>9}  {} {:<14}{} {}{repeat}",
-        millis(begin, entry.time),
+        millis(begin, event.time),
         arrow(spec.phase),
-        spec.publisher,
-        screen.paint(Tone::of(spec.phase), event),
+        event.service,
+        screen.paint(tone(event), name),
         screen.paint(Some(Tone::Faint), spec.meaning),
     )
 }
@@ -56,26 +48,4 @@ const fn arrow(phase: Phase) -> &'static str {
         Phase::Confirm | Phase::Compensate => "←",
         Phase::Final | Phase::Close => "•",
     }
-}
-
-fn outcome(screen: &Screen, order: &Order, took: &str) -> String {
-    match order.status {
-        Status::Completed => screen.paint(Some(Tone::Good), format!("COMPLETED{took}")),
-        Status::Cancelled => {
-            let code = order.reason_code.map_or("no reason", |code| code.as_str());
-            let step = order.failed_step.map_or("nobody", |step| step.as_str());
-            screen.paint(
-                Some(Tone::Back),
-                format!("CANCELLED{took}: {code} at {step}"),
-            )
-        }
-        Status::Pending | Status::Cancelling => {
-            screen.paint(Some(Tone::Bad), "not final after 30 s")
-        }
-    }
-}
-
-fn millis(from: Timestamp, to: Timestamp) -> String {
-    let micros = to.since(from).as_micros();
-    format!("{}.{} ms", micros / 1000, micros % 1000 / 100)
 }

@@ -3,10 +3,10 @@
 //! Two things are certain, whatever the clocks of the services say: a service's own lines are in the
 //! order of its own clock, and an event was said before anybody took it. Within that, time decides.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 
 use saga_events::{EventType, Service, Timestamp};
+use saga_timeline::causal::in_order;
 
 use super::line::Line;
 
@@ -61,45 +61,6 @@ fn cause(line: &Line, lines: &[Line], sayers: &BTreeMap<EventType, Vec<usize>>) 
     let sayers = sayers.get(&event_type)?;
     let same = sayers.iter().find(|at| lines[**at].attempt == line.attempt);
     same.or(sayers.first()).copied()
-}
-
-/// Every line after its causes; among those that may come next, the earliest. Where the logs
-/// contradict themselves (a clock was set back) the earliest line comes all the same.
-fn in_order(causes: &[Vec<usize>], times: &[Timestamp]) -> Vec<usize> {
-    let mut effects = vec![Vec::new(); causes.len()];
-    let mut missing: Vec<usize> = causes.iter().map(Vec::len).collect();
-    for (effect, causes) in causes.iter().enumerate() {
-        for cause in causes {
-            effects[*cause].push(effect);
-        }
-    }
-    let mut done = vec![false; causes.len()];
-    let mut order = Vec::with_capacity(causes.len());
-    let may_be_next = (0..causes.len()).filter(|at| missing[*at] == 0);
-    let mut next: BinaryHeap<_> = may_be_next.map(|at| Reverse((times[at], at))).collect();
-    let mut earliest_left = 0;
-    while order.len() < causes.len() {
-        let at = match next.pop() {
-            Some(Reverse((_, at))) => at,
-            None => {
-                while done[earliest_left] {
-                    earliest_left += 1;
-                }
-                earliest_left
-            }
-        };
-        if std::mem::replace(&mut done[at], true) {
-            continue;
-        }
-        order.push(at);
-        for effect in &effects[at] {
-            missing[*effect] -= 1;
-            if missing[*effect] == 0 {
-                next.push(Reverse((times[*effect], *effect)));
-            }
-        }
-    }
-    order
 }
 
 #[cfg(test)]
