@@ -31,3 +31,4 @@ mod seed_paths;
 mod singletons;
 mod standby;
 mod storage;
+mod timeline;
