@@ -18,12 +18,14 @@ mod consumer;
 mod keys;
 mod lock;
 mod publisher;
+mod tap;
 mod trim;
 
 pub use consumer::{Consumer, Delivery, Entry, Raw};
 pub use keys::{carried_by, channel, partition_of, stream, subscriptions};
 pub use lock::{Lock, LockHold};
 pub use publisher::PublishError;
+pub use tap::Tap;
 pub use trim::Trimmed;
 
 use std::time::Duration;
