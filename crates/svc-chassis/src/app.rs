@@ -17,6 +17,7 @@ use crate::chassis::Chassis;
 use crate::config::Settings;
 use crate::consumer::EventLoop;
 use crate::database::Database;
+use crate::http::sse::Places;
 use crate::http::{Problem, edge, resource, shared_routes};
 use crate::metrics::{Metrics, Scrape};
 use crate::relay::{Published, Relay};
@@ -69,6 +70,7 @@ async fn serve<S: Service>(
         settings: settings.clone(),
         shutdown: shutdown.clone(),
         metrics: Metrics::new(S::ME),
+        places: Places::default(),
         health,
     };
     let service = Arc::new(S::open(&chassis, own)?);
@@ -214,6 +216,9 @@ fn http_server<S: Service>(
     let server = HttpServer::new(app)
         .workers(settings.http.workers)
         .client_request_timeout(Duration::from_secs(5))
+        // Whoever hangs up while a stream or a wait is silent would keep its place until something
+        // is written.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(settings.http.drain_ms / 1000 + 1)
         .disable_signals()
         .listen(listener)?;

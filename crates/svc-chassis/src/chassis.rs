@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use crate::database::Readers;
+use crate::http::sse::Places;
 use crate::metrics::Metrics;
 use crate::outbox;
 use crate::relay::Published;
@@ -31,6 +32,8 @@ pub struct Chassis {
     pub shutdown: CancellationToken,
     /// What this instance counts.
     pub metrics: Metrics,
+    /// The places for clients of its streams.
+    pub places: Places,
     pub(crate) health: watch::Receiver<Health>,
 }
 

@@ -6,6 +6,7 @@ mod edge;
 mod problem;
 mod resource;
 mod shared;
+pub mod sse;
 
 pub use body::{Body, Page, Query, id_in_path};
 pub use edge::{RequestContext, edge};
