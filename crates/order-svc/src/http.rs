@@ -4,6 +4,7 @@
 
 mod audit;
 mod create;
+mod events;
 mod order_view;
 mod prefer;
 mod queries;
@@ -38,6 +39,7 @@ pub fn routes(app: &mut web::ServiceConfig) {
     resource("/orders/{id}/cancel").post(cancel).register(app);
     resource("/user/{id}/orders").get(of_user).register(app);
     audit::routes(app);
+    events::routes(app);
     queries::routes(app);
     test_data::routes(app);
     timeline::routes(app);

@@ -19,6 +19,7 @@ pub mod load;
 pub mod peers;
 pub mod prices;
 pub mod waiting;
+pub mod watched;
 
 pub mod config;
 
@@ -141,6 +142,7 @@ impl Service for OrderSvc {
 
     fn tasks(self: &Arc<Self>, chassis: &Chassis) -> Vec<Task> {
         let sweep = sweep::Sweep::new(&self.config, self.live.clone(), chassis.clone());
-        vec![Task::new("sweep", sweep.run())]
+        let watched = self.live.watched.clone().listen(chassis.clone());
+        vec![Task::new("sweep", sweep.run()), Task::new("tap", watched)]
     }
 }

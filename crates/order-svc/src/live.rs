@@ -12,6 +12,7 @@ use crate::peers::Peers;
 use crate::prices::Prices;
 use crate::store::StoredOrder;
 use crate::waiting::Waiting;
+use crate::watched::Watched;
 
 /// The parts that commits keep up to date.
 pub struct Live {
@@ -29,6 +30,8 @@ pub struct Live {
     pub waiting: Waiting,
     /// What items cost.
     pub prices: Prices,
+    /// What is said, for whoever watches.
+    pub watched: Watched,
 }
 
 impl Live {
@@ -43,6 +46,7 @@ impl Live {
             load,
             waiting: Waiting::default(),
             prices: Prices::new(peers, Duration::from_millis(config.price_ttl_ms)),
+            watched: Watched::default(),
         }
     }
 

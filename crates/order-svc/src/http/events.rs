@@ -1,0 +1,192 @@
+//! Live: `GET /orders/{id}/events`, one purchase from its beginning until the buyer was told, and
+//! `GET /events`, everything that is said from now on.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use saga_events::{OrderId, Service};
+use saga_timeline::Timeline;
+use serde::Deserialize;
+use svc_chassis::http::sse::{self, Frame, Gone, Sink};
+use svc_chassis::http::{Problem, Query, id_in_path, resource};
+use svc_chassis::{Chassis, Error};
+
+use super::read;
+use crate::OrderSvc;
+use crate::gather::Gatherer;
+use crate::watched::Watcher;
+
+/// How often a purchase that is under way is looked at; what it says arrives that much later.
+const LOOK: Duration = Duration::from_millis(100);
+/// One that is stuck is looked at less and less, down to this.
+const SELDOM: Duration = Duration::from_secs(2);
+
+pub fn routes(app: &mut web::ServiceConfig) {
+    resource("/events").get(all).register(app);
+    resource("/orders/{id}/events").get(of_order).register(app);
+}
+
+/// For browsers, whose `EventSource` sends the header only by itself.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Resume {
+    last_event_id: Option<String>,
+}
+
+/// `GET /events`
+async fn all(
+    request: HttpRequest,
+    Query(resume): Query<Resume>,
+    svc: web::Data<OrderSvc>,
+    chassis: web::Data<Chassis>,
+) -> Result<HttpResponse, Error> {
+    let place = chassis.places.take()?;
+    let after = sse::last_event_id(&request, resume.last_event_id);
+    let watcher = svc.live.watched.watch(after.as_deref());
+    Ok(sse::answer(&chassis, place, |sink| pass_on(watcher, sink)))
+}
+
+async fn pass_on(mut watcher: Watcher, sink: Sink) -> Result<(), Gone> {
+    while let Some((id, event)) = watcher.next().await {
+        let frame = match event {
+            Some(event) => Frame {
+                id,
+                event: event.event_type().as_str(),
+                // What the bus carries. It was decoded from there, so it can be written again.
+                data: String::from_utf8(event.encode().unwrap_or_default()).unwrap_or_default(),
+            },
+            None => Frame {
+                id,
+                event: "missed",
+                data: "{}".to_owned(),
+            },
+        };
+        sink.send(&frame).await?;
+    }
+    Ok(())
+}
+
+/// `GET /orders/{id}/events`
+async fn of_order(
+    request: HttpRequest,
+    Query(resume): Query<Resume>,
+    svc: web::Data<OrderSvc>,
+    chassis: web::Data<Chassis>,
+) -> Result<HttpResponse, Error> {
+    let order: OrderId = id_in_path(&request, "id")?;
+    let seen = match sse::last_event_id(&request, resume.last_event_id) {
+        None => SeenOf::default(),
+        Some(id) => SeenOf::read(&id).ok_or_else(|| {
+            let message = "must be an id of this stream: six numbers, joined by dots";
+            Problem::malformed("lastEventId", message)
+        })?,
+    };
+    let timeline = look(&svc, &chassis, order).await?;
+    if is_over(&timeline) && seen.news(&timeline).next().is_none() {
+        // Tells a browser not to connect again.
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    let place = chassis.places.take()?;
+    let (svc, with) = (svc.into_inner(), chassis.get_ref().clone());
+    Ok(sse::answer(&chassis, place, move |sink| async move {
+        follow(&svc, &with, order, timeline, seen, sink).await
+    }))
+}
+
+async fn follow(
+    svc: &OrderSvc,
+    chassis: &Chassis,
+    order: OrderId,
+    mut timeline: Timeline,
+    mut seen: SeenOf,
+    sink: Sink,
+) -> Result<(), Gone> {
+    let mut wait = LOOK;
+    loop {
+        let mut news = false;
+        for (after, frame) in seen.news(&timeline).collect::<Vec<_>>() {
+            sink.send(&frame).await?;
+            (seen, news) = (after, true);
+        }
+        if is_over(&timeline) {
+            return Ok(());
+        }
+        wait = if news {
+            LOOK
+        } else {
+            (wait * 5 / 4).min(SELDOM)
+        };
+        tokio::time::sleep(wait).await;
+        // What cannot be read now is read later.
+        if let Ok(next) = look(svc, chassis, order).await {
+            timeline = next;
+        }
+    }
+}
+
+async fn look(svc: &OrderSvc, chassis: &Chassis, order: OrderId) -> Result<Timeline, Error> {
+    let stored = read(chassis, order).await?;
+    Gatherer::new(chassis, &svc.peers).timeline(&stored).await
+}
+
+/// Nothing is to come, and nobody is missing who may have said something.
+fn is_over(timeline: &Timeline) -> bool {
+    timeline.expected.is_empty() && timeline.missing.is_empty()
+}
+
+/// How many events of each service's journal were sent: the id of a frame. Journals only grow while a
+/// purchase is under way, so it means the same at every process and after every restart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct SeenOf([usize; Service::ALL.len()]);
+
+impl SeenOf {
+    fn read(id: &str) -> Option<Self> {
+        let counts: Result<Vec<usize>, _> = id.split('.').map(str::parse).collect();
+        counts.ok()?.try_into().ok().map(Self)
+    }
+
+    fn id(self) -> String {
+        self.0.map(|count| count.to_string()).join(".")
+    }
+
+    /// What is new, in causal order, each with what was seen then.
+    fn news(self, timeline: &Timeline) -> impl Iterator<Item = (Self, Frame)> {
+        let (mut passed, mut seen) = (Self::default(), self);
+        timeline.events.iter().filter_map(move |event| {
+            let place = event.service as usize;
+            passed.0[place] += 1;
+            if passed.0[place] <= self.0[place] {
+                return None;
+            }
+            seen.0[place] = passed.0[place];
+            let frame = Frame {
+                id: seen.id(),
+                event: event.event_type.as_str(),
+                data: serde_json::to_string(event).unwrap_or_default(),
+            };
+            Some((seen, frame))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_comes_back_as_it_was() {
+        let seen = SeenOf([3, 2, 0, 0, 1, 0]);
+        assert_eq!(seen.id(), "3.2.0.0.1.0");
+        assert_eq!(SeenOf::read("3.2.0.0.1.0"), Some(seen));
+        for wrong in [
+            "",
+            "1",
+            "1.2.3.4.5",
+            "1.2.3.4.5.6.7",
+            "1.2.3.4.5.-6",
+            "a.b.c.d.e.f",
+        ] {
+            assert_eq!(SeenOf::read(wrong), None, "{wrong}");
+        }
+    }
+}
