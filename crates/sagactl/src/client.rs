@@ -14,6 +14,8 @@ use crate::services::Services;
 
 /// A call that does not wait for a purchase is answered at once; longer is a fault.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A stream goes on until somebody ends it.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(365 * 86_400);
 /// What `Prefer: wait` asks for, the most that order-svc grants. Seconds.
 const WAIT_S: u64 = 30;
 
@@ -85,6 +87,34 @@ impl Client {
         let text = answer.text().await;
         let broke_off = || format!("{service} broke off at {path}");
         text.with_context(broke_off).map(Some)
+    }
+
+    /// Begins to read a stream of Server-Sent Events, after the one with this id. `None`: it has ended.
+    ///
+    /// # Errors
+    /// No answer, or one that is not a success.
+    pub async fn stream(
+        &self,
+        service: Service,
+        path: &str,
+        after: Option<&str>,
+    ) -> Result<Option<Response>> {
+        let mut request = self
+            .http
+            .get(self.url(service, path))
+            .timeout(STREAM_TIMEOUT);
+        if let Some(after) = after {
+            request = request.header("Last-Event-ID", after);
+        }
+        let answer = self.send(service, request).await?;
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(None),
+            StatusCode::OK => Ok(Some(answer)),
+            _ => self
+                .read::<Value>(service, path, answer)
+                .await
+                .map(|_| None),
+        }
     }
 
     /// `POST`.

@@ -16,6 +16,7 @@ mod screen;
 mod services;
 mod table;
 mod tell;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -59,6 +60,8 @@ enum Command {
     Order(order::Options),
     /// Purchases, the newest first; or those that are stuck, and why
     Orders(orders::Options),
+    /// Purchases as they flow through the line; or one of them, until its buyer was told
+    Watch(watch::Options),
     /// Is anything lost, doubled or made up? Holds all six services to the laws of money, stock and
     /// room
     #[command(after_help = AUDIT_EXIT_CODES)]
@@ -111,6 +114,7 @@ async fn run(command: Command, services: Services) -> anyhow::Result<Exit> {
         }
         Command::Order(options) => order::run(&Client::new(services)?, screen, &options).await,
         Command::Orders(options) => orders::run(&Client::new(services)?, screen, &options).await,
+        Command::Watch(options) => watch::run(&Client::new(services)?, screen, &options).await,
         Command::Dlq(command) => dlq::run(&Client::new(services)?, screen, &command).await,
         Command::Logs(options) => logs::run(screen, &options),
     }

@@ -49,6 +49,8 @@ impl Tone {
 pub struct Screen {
     out: Stdout,
     colour: bool,
+    /// Lines of the picture that is on the terminal now.
+    drawn: usize,
 }
 
 impl Screen {
@@ -57,7 +59,11 @@ impl Screen {
         let out = io::stdout();
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = out.is_terminal() && !unwanted;
-        Self { out, colour }
+        Self {
+            out,
+            colour,
+            drawn: 0,
+        }
     }
 
     /// Writes a line.
@@ -66,6 +72,27 @@ impl Screen {
     /// Nobody reads any more.
     pub fn line(&mut self, text: impl fmt::Display) -> io::Result<()> {
         writeln!(self.out, "{text}")
+    }
+
+    /// Whether a person looks at it, so that a picture can be drawn over the one before.
+    pub fn is_terminal(&self) -> bool {
+        self.out.is_terminal()
+    }
+
+    /// Draws a picture over the one before.
+    ///
+    /// # Errors
+    /// Nobody looks any more.
+    pub fn draw(&mut self, picture: &[String]) -> io::Result<()> {
+        if self.drawn > 0 {
+            // To its first line, then all below is cleared.
+            write!(self.out, "\x1b[{}A\x1b[J", self.drawn)?;
+        }
+        self.drawn = picture.len();
+        for line in picture {
+            writeln!(self.out, "{line}")?;
+        }
+        self.out.flush()
     }
 
     /// Writes a value as JSON, for programs.
