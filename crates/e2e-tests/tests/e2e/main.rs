@@ -14,6 +14,7 @@ mod faults;
 mod gateway;
 mod idempotency;
 mod lifecycle;
+mod live;
 mod logs;
 mod metrics;
 mod network;

@@ -1,0 +1,314 @@
+//! `GET /orders/{id}/events` and `GET /events`: what is said arrives, in order, can be resumed, and
+//! ends. And what `sagactl watch` makes of it.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::Duration;
+
+use e2e_tests::{PATIENCE, Sale, Stage, System, eventually};
+use reqwest::{Method, Response};
+use saga_events::{OrderId, Service};
+use serde_json::Value;
+
+/// A stream that is read frame by frame.
+struct Stream {
+    answer: Response,
+    read: String,
+}
+
+#[derive(Debug)]
+struct Frame {
+    id: String,
+    event: String,
+    data: Value,
+}
+
+impl Stream {
+    async fn open(system: &System, path: &str, after: Option<&str>) -> Self {
+        let answer = Self::ask(system, path, after).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("content-type"), "text/event-stream");
+        assert_eq!(header("cache-control"), "no-store");
+        assert_eq!(header("x-accel-buffering"), "no");
+        Self {
+            answer,
+            read: String::new(),
+        }
+    }
+
+    async fn ask(system: &System, path: &str, after: Option<&str>) -> Response {
+        let mut request = system.at(Service::Order).request(Method::GET, path);
+        if let Some(after) = after {
+            request = request.header("Last-Event-ID", after);
+        }
+        request
+            .timeout(Duration::from_secs(120))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// The next frame; none at the end.
+    async fn next(&mut self) -> Option<Frame> {
+        loop {
+            while let Some((frame, rest)) = self.read.split_once("\n\n") {
+                let field = |name: &str| {
+                    let mut lines = frame.lines();
+                    lines.find_map(|line| Some(line.strip_prefix(name)?.to_owned()))
+                };
+                let found = field("id: ").map(|id| Frame {
+                    id,
+                    event: field("event: ").unwrap(),
+                    data: serde_json::from_str(&field("data: ").unwrap()).unwrap(),
+                });
+                self.read = rest.to_owned();
+                if found.is_some() {
+                    return found;
+                }
+            }
+            let bytes = tokio::time::timeout(PATIENCE, self.answer.chunk()).await;
+            let bytes = bytes.expect("something comes, or the end").ok()??;
+            self.read.push_str(std::str::from_utf8(&bytes).unwrap());
+        }
+    }
+
+    async fn take(&mut self, count: usize) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while frames.len() < count {
+            frames.push(self.next().await.expect("another frame"));
+        }
+        frames
+    }
+
+    /// All that comes until the end.
+    async fn rest(mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while let Some(frame) = self.next().await {
+            frames.push(frame);
+        }
+        frames
+    }
+}
+
+fn types(frames: &[Frame]) -> Vec<&str> {
+    frames.iter().map(|frame| frame.event.as_str()).collect()
+}
+
+const ALL: [&str; 11] = [
+    "order.created",
+    "user.validated",
+    "payment.reserved",
+    "inventory.reserved",
+    "item.reserved",
+    "payment.processed",
+    "item.deducted",
+    "inventory.confirmed",
+    "payment.confirmed",
+    "order.completed",
+    "notification.sent",
+];
+
+async fn with_sale() -> (System, Sale) {
+    let system = System::start().await;
+    let sale = Sale::of(system.user(1_000).await, system.item(10, 100).await);
+    (system, sale)
+}
+
+#[tokio::test]
+async fn one_purchase_is_told_from_its_beginning_and_the_stream_ends_with_it() {
+    let (system, sale) = with_sale().await;
+    let stage = Stage::Before(Service::Inventory);
+    let order = stage.halt(&system, sale).await;
+    let path = format!("/orders/{order}/events");
+    let mut stream = Stream::open(&system, &path, None).await;
+    let past = stream.take(3).await;
+    assert_eq!(types(&past), ALL[..3]);
+    stage.resume(&system).await;
+    let live = stream.rest().await;
+    assert_eq!(types(&live), ALL[3..]);
+    for (n, frame) in (1..).zip(past.iter().chain(&live)) {
+        assert_eq!(frame.data["n"], n);
+        assert_eq!(frame.data["type"], frame.event);
+    }
+
+    // Whoever comes back gets the rest, wherever the connection was lost.
+    let whole: Vec<&Frame> = past.iter().chain(&live).collect();
+    for at in [0, 2, 5, 9] {
+        let again = Stream::open(&system, &path, Some(&whole[at].id)).await;
+        assert_eq!(types(&again.rest().await), ALL[at + 1..], "{at}");
+    }
+    let by_query = format!("{path}?lastEventId={}", whole[8].id);
+    let again = Stream::open(&system, &by_query, None).await.rest().await;
+    assert_eq!(types(&again), ALL[9..]);
+    // Whoever has seen all is told not to come back.
+    let last = &whole[10].id;
+    assert_eq!(Stream::ask(&system, &path, Some(last)).await.status(), 204);
+}
+
+#[tokio::test]
+async fn a_wrong_question_is_answered_before_a_stream_begins() {
+    let (system, sale) = with_sale().await;
+    let order = system.buy(sale).await.id;
+    let ask = async |path: &str, after| Stream::ask(&system, path, after).await.status().as_u16();
+    assert_eq!(
+        ask(&format!("/orders/{}/events", OrderId::new()), None).await,
+        404
+    );
+    assert_eq!(ask("/orders/nonsense/events", None).await, 400);
+    for wrong in ["nonsense", "1.2.3", "1.2.3.4.5.x"] {
+        assert_eq!(
+            ask(&format!("/orders/{order}/events"), Some(wrong)).await,
+            400,
+            "{wrong}"
+        );
+    }
+    assert_eq!(ask("/events?after=1", None).await, 400);
+}
+
+#[tokio::test]
+async fn all_purchases_are_seen_as_they_happen_and_by_whoever_comes_back() {
+    let (system, sale) = with_sale().await;
+    let mut stream = watched(&system, sale).await;
+    let order = system.buy(sale).await.id;
+    let is_of = |frame: &Frame| frame.data["subject"] == order.to_string();
+    let mut seen = Vec::new();
+    while seen.len() < ALL.len() {
+        let frame = stream.next().await.unwrap();
+        if is_of(&frame) {
+            seen.push(frame);
+        }
+    }
+    let mut sorted = types(&seen);
+    sorted.sort_by_key(|name| ALL.iter().position(|known| known == name));
+    assert_eq!(sorted, ALL);
+    drop(stream);
+
+    let other = system.buy(sale).await.id;
+    let mut again = Stream::open(&system, "/events", Some(&seen[6].id)).await;
+    let (mut rest, mut of_other) = (Vec::new(), Vec::new());
+    while of_other.len() < ALL.len() {
+        let frame = again.next().await.unwrap();
+        assert_ne!(frame.event, "missed");
+        if is_of(&frame) {
+            rest.push(frame);
+        } else if frame.data["subject"] == other.to_string() {
+            of_other.push(frame);
+        }
+    }
+    assert_eq!(types(&rest), types(&seen)[7..]);
+    // A number of another life means nothing: something may have been missed.
+    let mut stranger = Stream::open(&system, "/events", Some("0198-3")).await;
+    assert_eq!(stranger.next().await.unwrap().event, "missed");
+}
+
+/// A stream of all purchases that is known to be live: the tap is opened only now.
+async fn watched(system: &System, sale: Sale) -> Stream {
+    let mut stream = Stream::open(system, "/events", None).await;
+    let buy = async {
+        loop {
+            system.buy(sale).await;
+        }
+    };
+    tokio::select! {
+        frame = stream.next() => drop(frame.expect("a frame")),
+        () = buy => {}
+    }
+    stream
+}
+
+#[tokio::test]
+async fn a_redis_that_was_away_is_told_and_the_stream_goes_on() {
+    let (system, sale) = with_sale().await;
+    let mut stream = watched(&system, sale).await;
+    system.redis().kill();
+    system.redis().start().await;
+    let order = system.buy(sale).await.id;
+    let (mut missed, mut heard) = (false, false);
+    while !(missed && heard) {
+        // What is said before the tap is open again is what is missed, so buy on.
+        let frame = stream.next();
+        let buy = async {
+            loop {
+                system.buy(sale).await;
+            }
+        };
+        let frame = tokio::select! {
+            frame = frame => frame.unwrap(),
+            () = buy => unreachable!(),
+        };
+        missed |= frame.event == "missed";
+        heard |= missed && frame.event == "order.created";
+    }
+    let told = Stream::open(&system, &format!("/orders/{order}/events"), None).await;
+    assert!(types(&told.rest().await).contains(&"notification.sent"));
+}
+
+#[tokio::test]
+async fn there_are_places_for_64_and_one_that_is_left_is_free_again() {
+    let (system, _) = with_sale().await;
+    let mut streams = Vec::new();
+    for _ in 0..64 {
+        streams.push(Stream::open(&system, "/events", None).await);
+    }
+    let refused = Stream::ask(&system, "/events", None).await;
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    streams.pop();
+    let again = async || {
+        let answer = Stream::ask(&system, "/events", None).await;
+        if answer.status() == 200 {
+            Ok(answer)
+        } else {
+            Err(answer.status())
+        }
+    };
+    eventually("a place is free again", PATIENCE, again).await;
+}
+
+#[tokio::test]
+async fn a_service_that_ends_ends_its_streams() {
+    let (system, sale) = with_sale().await;
+    let order = Stage::Before(Service::Inventory).halt(&system, sale).await;
+    let all = Stream::open(&system, "/events", None).await;
+    let mut one = Stream::open(&system, &format!("/orders/{order}/events"), None).await;
+    one.take(3).await;
+    assert!(system.terminate(Service::Order).await.success());
+    all.rest().await;
+    assert!(one.rest().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_tool_follows_one_purchase_to_its_end_and_all_until_it_is_stopped() {
+    let (system, sale) = with_sale().await;
+    let order = system.buy(sale).await.id;
+    let shown = system.sagactl(&["watch", &order.to_string()]).expect(0).out;
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), ALL.len(), "{shown}");
+    for (line, name) in lines.iter().zip(ALL) {
+        assert!(
+            line.contains(name) && line.contains(&order.to_string()),
+            "{line}"
+        );
+    }
+    system
+        .sagactl(&["watch", &OrderId::new().to_string()])
+        .expect(1);
+
+    let mut command = system.sagactl_command(&["watch"]);
+    let mut tool = command.stdout(Stdio::piped()).spawn().unwrap();
+    let out = BufReader::new(tool.stdout.take().unwrap());
+    let first = tokio::task::spawn_blocking(move || out.lines().next().unwrap().unwrap());
+    let buy = async {
+        loop {
+            system.buy(sale).await;
+        }
+    };
+    let line = tokio::select! {
+        line = first => line.unwrap(),
+        () = buy => unreachable!(),
+    };
+    assert!(ALL.iter().any(|name| line.contains(name)), "{line}");
+    tool.kill().unwrap();
+    tool.wait().unwrap();
+}
