@@ -26,12 +26,20 @@ pub struct OrderConfig {
     pub max_outbox: i64,
     /// How long a price is taken for current, in milliseconds.
     pub price_ttl_ms: u64,
+    /// From one look whether a purchase went as the protocol allows to the next, in milliseconds; 0:
+    /// none.
+    pub conformance_ms: u64,
 }
 
 impl OrderConfig {
     /// From an order's beginning to its deadline.
     pub const fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms)
+    }
+
+    /// From one look whether a purchase went as the protocol allows to the next; zero: none.
+    pub const fn conformance(&self) -> Duration {
+        Duration::from_millis(self.conformance_ms)
     }
 }
 
@@ -69,6 +77,7 @@ impl Validate for OrderConfig {
             ),
             ("sweep_ms", self.sweep_ms, 1, 60_000),
             ("price_ttl_ms", self.price_ttl_ms, 0, DAY_MS),
+            ("conformance_ms", self.conformance_ms, 0, DAY_MS),
         ] {
             if value < min || value > max {
                 return Err(format!(

@@ -83,11 +83,16 @@ impl Figures {
     }
 
     /// A purchase was followed through all six services.
-    pub fn told(&self, timeline: &Timeline) {
+    pub fn followed(&self, timeline: &Timeline) {
         self.timelines.add(1);
         for problem in &timeline.conformance.problems {
             self.problems[problem.code as usize].add(1);
         }
+    }
+
+    /// How many purchases were followed.
+    pub fn timelines(&self) -> u64 {
+        self.timelines.get()
     }
 
     /// All six were audited, with so many violations.

@@ -10,6 +10,8 @@ pub mod store;
 // … and is looked after until it has ended.
 pub mod patience;
 pub mod sweep;
+// Whether it went as it should is looked at afterwards.
+pub mod conformance;
 
 // What requests need beside the database.
 pub mod figures;
@@ -143,6 +145,13 @@ impl Service for OrderSvc {
     fn tasks(self: &Arc<Self>, chassis: &Chassis) -> Vec<Task> {
         let sweep = sweep::Sweep::new(&self.config, self.live.clone(), chassis.clone());
         let watched = self.live.watched.clone().listen(chassis.clone());
-        vec![Task::new("sweep", sweep.run()), Task::new("tap", watched)]
+        let every = self.config.conformance();
+        let (live, peers) = (self.live.clone(), self.peers.clone());
+        let conformance = conformance::watch(every, live, peers, chassis.clone());
+        vec![
+            Task::new("sweep", sweep.run()),
+            Task::new("tap", watched),
+            Task::new("conformance", conformance),
+        ]
     }
 }

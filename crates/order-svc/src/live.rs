@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use saga_events::OrderId;
+use saga_timeline::Timeline;
+
 use crate::config::OrderConfig;
+use crate::conformance::Findings;
 use crate::figures::Figures;
 use crate::load::Load;
 use crate::patience::Patience;
@@ -32,6 +36,8 @@ pub struct Live {
     pub prices: Prices,
     /// What is said, for whoever watches.
     pub watched: Watched,
+    /// The purchases that did not go as the protocol allows.
+    pub findings: Findings,
 }
 
 impl Live {
@@ -47,7 +53,14 @@ impl Live {
             waiting: Waiting::default(),
             prices: Prices::new(peers, Duration::from_millis(config.price_ttl_ms)),
             watched: Watched::default(),
+            findings: Findings::default(),
         }
+    }
+
+    /// A purchase was followed through all six services.
+    pub fn followed(&self, order: OrderId, timeline: &Timeline) {
+        self.figures.followed(timeline);
+        self.findings.note(order, timeline);
     }
 
     /// An order is final, and that is on disk.

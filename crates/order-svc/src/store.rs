@@ -194,6 +194,27 @@ fn first_id_at(time: Timestamp) -> OrderId {
     OrderId::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
 }
 
+/// The latest order that has ended and whose buyer was told, unless it is not after this one.
+///
+/// # Errors
+/// The database's.
+pub fn latest_closed(
+    conn: &mut SqliteConnection,
+    after: Option<OrderId>,
+) -> QueryResult<Option<StoredOrder>> {
+    // From the end, past the few that are under way.
+    let mut query = orders::table
+        .filter(orders::told)
+        .order(orders::order_id.desc())
+        .limit(1)
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(orders::order_id.gt(after));
+    }
+    let row = query.select(OrderRow::as_select()).get_result(conn);
+    Ok(row.optional()?.map(StoredOrder::from))
+}
+
 /// Orders whose deadline has passed and whose pivot is not asked yet.
 ///
 /// # Errors

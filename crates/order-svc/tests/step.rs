@@ -107,6 +107,7 @@ fn order_svc() -> OrderSvc {
         max_open: 20_000,
         max_outbox: 50_000,
         price_ttl_ms: 3_000,
+        conformance_ms: 0,
     };
     OrderSvc::new(config, services).unwrap()
 }

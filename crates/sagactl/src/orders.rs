@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use saga_events::{OrderId, Service, Timestamp, UserId};
+use saga_timeline::conformance::Problem;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
@@ -18,6 +19,9 @@ pub struct Options {
     /// Only those that wait for something, with the reason
     #[arg(long)]
     stuck: bool,
+    /// Those that did not go as the protocol allows, of the ones that order-svc has followed
+    #[arg(long, conflicts_with_all = ["stuck", "status", "buyer", "limit"])]
+    illegal: bool,
     /// Only those in this state
     #[arg(long, value_enum)]
     status: Option<Wanted>,
@@ -47,11 +51,28 @@ struct Answer {
     next_cursor: Option<OrderId>,
 }
 
+#[derive(Deserialize, Serialize)]
+struct Conformance {
+    followed: u64,
+    orders: Vec<Illegal>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Illegal {
+    order_id: OrderId,
+    seen_at: Timestamp,
+    problems: Vec<Problem>,
+}
+
 /// Lists them.
 ///
 /// # Errors
 /// order-svc does not answer.
 pub async fn run(client: &Client, screen: &mut Screen, options: &Options) -> Result<Exit> {
+    if options.illegal {
+        return illegal(client, screen, options.json).await;
+    }
     let orders = read(client, options).await?;
     if options.json {
         screen.json(&orders)?;
@@ -87,6 +108,34 @@ pub async fn run(client: &Client, screen: &mut Screen, options: &Options) -> Res
     }
     screen.table(&table)?;
     Ok(Exit::Clean)
+}
+
+async fn illegal(client: &Client, screen: &mut Screen, as_json: bool) -> Result<Exit> {
+    let found: Conformance = client.get(Service::Order, "/conformance").await?;
+    if as_json {
+        screen.json(&found)?;
+    } else if found.orders.is_empty() {
+        screen.line(format!(
+            "all {} purchases that were followed went as the protocol allows",
+            found.followed
+        ))?;
+    } else {
+        let mut table = Table::new(&["ORDER", "SEEN", "SERVICE", "PROBLEM", "DETAIL"]);
+        for order in &found.orders {
+            for problem in &order.problems {
+                table.row([
+                    order.order_id.to_string(),
+                    order.seen_at.to_string(),
+                    problem.service.to_string(),
+                    problem.code.as_str().to_owned(),
+                    problem.detail.clone(),
+                ]);
+            }
+        }
+        screen.table(&table)?;
+    }
+    let any = !found.orders.is_empty();
+    Ok(if any { Exit::Failed } else { Exit::Clean })
 }
 
 /// Reads pages until there are enough: a page of stuck ones may be short.

@@ -22,6 +22,7 @@ pub fn routes(app: &mut web::ServiceConfig) {
     resource("/orders/{id}/explain")
         .get(explained)
         .register(app);
+    resource("/conformance").get(conformance).register(app);
 }
 
 #[derive(Serialize)]
@@ -54,6 +55,13 @@ async fn explained(
         .json(json!({"orderId": order.id(), "language": language.tag(), "text": text})))
 }
 
+/// `GET /conformance`: of the purchases that were followed, those that went another way than the
+/// protocol allows.
+async fn conformance(svc: web::Data<OrderSvc>) -> HttpResponse {
+    let (followed, orders) = (svc.live.figures.timelines(), svc.live.findings.listed());
+    HttpResponse::Ok().json(json!({"followed": followed, "orders": orders}))
+}
+
 async fn tell(
     request: &HttpRequest,
     svc: &OrderSvc,
@@ -63,7 +71,7 @@ async fn tell(
     // Twice: what the journals tell may be newer than the row that said that there is such an order.
     let stored = read(chassis, id).await?;
     let timeline = Gatherer::new(chassis, &svc.peers).timeline(&stored).await?;
-    svc.live.figures.told(&timeline);
+    svc.live.followed(id, &timeline);
     let stored = read(chassis, id).await?;
     Ok((OrderView::from(&stored), timeline))
 }
