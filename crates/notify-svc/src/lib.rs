@@ -18,6 +18,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use saga_events::{Event, OrderId};
 use svc_chassis::audit::{Accounts, Asked};
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Tx};
+use tokio::sync::watch;
 
 use channels::{Channel, Inbox, Log};
 
@@ -28,6 +29,8 @@ pub struct NotifySvc {
     channels: Arc<[Box<dyn Channel>]>,
     /// Their names, as rows keep them.
     names: String,
+    /// Somebody was told: for streams.
+    news: watch::Sender<()>,
 }
 
 impl NotifySvc {
@@ -41,6 +44,7 @@ impl NotifySvc {
         Self {
             names: names.join(","),
             channels: channels.into(),
+            news: watch::Sender::new(()),
         }
     }
 }
@@ -64,8 +68,11 @@ impl Service for NotifySvc {
     fn step(&self, tx: &mut Tx<'_>, event: &Event) -> Result<Outcome, Error> {
         let (outcome, letter) = store::apply(tx, event, &self.names)?;
         if let Some(letter) = letter {
-            let channels = self.channels.clone();
-            tx.after_commit(move || channels.iter().for_each(|channel| channel.deliver(&letter)));
+            let (channels, news) = (self.channels.clone(), self.news.clone());
+            tx.after_commit(move || {
+                channels.iter().for_each(|channel| channel.deliver(&letter));
+                news.send_replace(());
+            });
         }
         Ok(outcome)
     }

@@ -107,6 +107,36 @@ pub fn newest(
     query.select(Shown::as_select()).load(conn)
 }
 
+/// Notifications, of one user or of all, oldest first: those after the one with this number.
+///
+/// # Errors
+/// The database's.
+pub fn after(
+    conn: &mut SqliteConnection,
+    user_id: Option<UserId>,
+    seq: i64,
+    limit: i64,
+) -> QueryResult<Vec<Shown>> {
+    let mut query = notifications::table
+        .filter(notifications::seq.gt(seq))
+        .order(notifications::seq)
+        .limit(limit)
+        .into_boxed();
+    if let Some(user_id) = user_id {
+        query = query.filter(notifications::user_id.eq(user_id));
+    }
+    query.select(Shown::as_select()).load(conn)
+}
+
+/// The number of the last notification; 0: there is none.
+///
+/// # Errors
+/// The database's.
+pub fn last_seq(conn: &mut SqliteConnection) -> QueryResult<i64> {
+    let last = notifications::table.select(diesel::dsl::max(notifications::seq));
+    Ok(last.get_result::<Option<i64>>(conn)?.unwrap_or(0))
+}
+
 /// A notification as `GET /sagas/{orderId}` shows it.
 ///
 /// # Errors
