@@ -112,6 +112,8 @@ pub struct Payment {
     pub state: String,
     #[serde(default)]
     pub gateway_reference: Option<String>,
+    #[serde(default)]
+    pub unknown_since: Option<Timestamp>,
     pub updated_at: Timestamp,
 }
 

@@ -1,5 +1,5 @@
-//! `GET /orders/{id}/events` and `GET /events`: what is said arrives, in order, can be resumed, and
-//! ends. And what `sagactl watch` makes of it.
+//! `GET /orders/{id}/events`, `GET /events`, `GET /notifications/stream`: what is said arrives, in
+//! order, can be resumed, and ends. And what `sagactl watch` makes of it.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -25,7 +25,10 @@ struct Frame {
 
 impl Stream {
     async fn open(system: &System, path: &str, after: Option<&str>) -> Self {
-        let answer = Self::ask(system, path, after).await;
+        Self::of(path, Self::ask(system, path, after).await)
+    }
+
+    fn of(path: &str, answer: Response) -> Self {
         assert_eq!(answer.status(), 200, "{path}");
         let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
         assert_eq!(header("content-type"), "text/event-stream");
@@ -38,7 +41,16 @@ impl Stream {
     }
 
     async fn ask(system: &System, path: &str, after: Option<&str>) -> Response {
-        let mut request = system.at(Service::Order).request(Method::GET, path);
+        Self::ask_of(Service::Order, system, path, after).await
+    }
+
+    async fn ask_of(
+        service: Service,
+        system: &System,
+        path: &str,
+        after: Option<&str>,
+    ) -> Response {
+        let mut request = system.at(service).request(Method::GET, path);
         if let Some(after) = after {
             request = request.header("Last-Event-ID", after);
         }
@@ -311,4 +323,42 @@ async fn the_tool_follows_one_purchase_to_its_end_and_all_until_it_is_stopped() 
     assert!(ALL.iter().any(|name| line.contains(name)), "{line}");
     tool.kill().unwrap();
     tool.wait().unwrap();
+}
+
+#[tokio::test]
+async fn notifications_are_seen_as_they_are_told_and_by_whoever_comes_back() {
+    let (system, sale) = with_sale().await;
+    let before = system.buy(sale).await.id;
+    system
+        .until_state(Service::Notify, before, "Completed")
+        .await;
+    let open = async |path: &str, after: Option<&str>| {
+        Stream::of(
+            path,
+            Stream::ask_of(Service::Notify, &system, path, after).await,
+        )
+    };
+    let mut all = open("/notifications/stream", None).await;
+    let path = format!("/notifications/stream?userId={}", sale.user);
+    let mut of_user = open(&path, None).await;
+    let other = Sale::of(system.user(1_000).await, sale.item);
+    let orders = [system.buy(other).await.id, system.buy(sale).await.id];
+    let told = all.take(2).await;
+    let told_of = |frame: &Frame| frame.data["orderId"].as_str().unwrap().to_owned();
+    assert_eq!(
+        told.iter().map(told_of).collect::<Vec<_>>(),
+        orders.map(|id| id.to_string())
+    );
+    assert_eq!(types(&told), ["Completed", "Completed"]);
+    assert_eq!(told_of(&of_user.take(1).await[0]), orders[1].to_string());
+
+    let mut again = open("/notifications/stream", Some(&told[0].id)).await;
+    assert_eq!(told_of(&again.take(1).await[0]), orders[1].to_string());
+    let mut from_the_first = open("/notifications/stream?lastEventId=0", None).await;
+    assert_eq!(
+        told_of(&from_the_first.take(3).await[0]),
+        before.to_string()
+    );
+    let wrong = Stream::ask_of(Service::Notify, &system, "/notifications/stream", Some("x")).await;
+    assert_eq!(wrong.status(), 400);
 }

@@ -309,7 +309,8 @@ async fn a_purchase_whose_event_is_a_dead_letter_says_so() {
 
 #[tokio::test]
 async fn an_illegal_path_is_told_counted_and_fails_the_tool() {
-    let (system, sale) = with_sale(System::start().await).await;
+    let builder = System::with().set(Service::Order, "SAGA__ORDER__CONFORMANCE_MS", 0);
+    let (system, sale) = with_sale(builder.start().await).await;
     let order = system.buy(sale).await.id;
     until(&system, order, "the buyer was told", |told| {
         told["expected"] == json!([])
@@ -350,6 +351,47 @@ async fn an_illegal_path_is_told_counted_and_fails_the_tool() {
         "{}",
         shown.out
     );
+}
+
+#[tokio::test]
+async fn an_illegal_path_is_found_by_itself_and_listed() {
+    let builder = System::with().set(Service::Order, "SAGA__ORDER__CONFORMANCE_MS", 50);
+    let (system, sale) = with_sale(builder.start().await).await;
+    let fine = system.buy(sale).await.id;
+    let followed = async || {
+        let told = system.sagactl(&["orders", "--illegal"]);
+        let all_fine = "all 1 purchases that were followed went as the protocol allows";
+        if told.out.contains(all_fine) {
+            Ok(())
+        } else {
+            Err(told.out)
+        }
+    };
+    eventually("it is followed", PATIENCE, followed).await;
+
+    system.kill(Service::Notify);
+    let order = system.buy(sale).await.id;
+    system.file(Service::Inventory).plant(&format!(
+        "DELETE FROM outbox WHERE order_id = x'{}' AND type = 'inventory.confirmed'",
+        order.uuid().simple()
+    ));
+    system.restart(Service::Notify).await;
+    let listed = async || {
+        let told = system.sagactl(&["orders", "--illegal"]);
+        if told.code == 1 {
+            Ok(told.out)
+        } else {
+            Err(told.out)
+        }
+    };
+    let table = eventually("it is listed", PATIENCE, listed).await;
+    assert!(
+        table.contains(&order.to_string()) && table.contains("MISSING_CAUSE"),
+        "{table}"
+    );
+    assert!(!table.contains(&fine.to_string()), "{table}");
+    let text = "the path of a purchase is not as the protocol allows";
+    system.until_logged(Service::Order, text).await;
 }
 
 #[tokio::test]
