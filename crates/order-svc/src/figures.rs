@@ -146,7 +146,7 @@ impl Measures for Figures {
         let help =
             "Events said again since there was no news: a message was lost, or somebody is away";
         page.counters("saga_repeats_total", help, repeats)?;
-        let help = "Purchases that were followed through all six services";
+        let help = "Times that a purchase was followed through all six services";
         page.counter("saga_timelines_total", help, self.timelines.get())?;
         let problems = Wrong::ALL.iter().zip(&self.problems);
         let problems = problems.map(|(wrong, count)| ([("problem", wrong.as_str())], count.get()));

@@ -69,11 +69,11 @@ fn tell(screen: &mut Screen, story: &Story, language: Language) -> Result<()> {
         outcome(screen, story)
     ))?;
     screen.line(format!(
-        "user {}  item {}  {} pieces, {}",
+        "user {}  item {}  {} × {}",
         order.user_id,
         order.item_id,
         order.quantity,
-        won(order.total_amount)
+        won(order.total_amount / order.quantity.max(1))
     ))?;
     screen.line("")?;
     screen.table(&line(&timeline.cells))?;

@@ -116,7 +116,7 @@ async fn illegal(client: &Client, screen: &mut Screen, as_json: bool) -> Result<
         screen.json(&found)?;
     } else if found.orders.is_empty() {
         screen.line(format!(
-            "all {} purchases that were followed went as the protocol allows",
+            "followed {} times: every purchase went as the protocol allows",
             found.followed
         ))?;
     } else {

@@ -360,7 +360,7 @@ async fn an_illegal_path_is_found_by_itself_and_listed() {
     let fine = system.buy(sale).await.id;
     let followed = async || {
         let told = system.sagactl(&["orders", "--illegal"]);
-        let all_fine = "all 1 purchases that were followed went as the protocol allows";
+        let all_fine = "followed 1 times: every purchase went as the protocol allows";
         if told.out.contains(all_fine) {
             Ok(())
         } else {
