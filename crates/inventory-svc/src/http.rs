@@ -1,27 +1,44 @@
 //! Requests about inventories: each is read strictly, handed to the store, and answered.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use saga_events::OutOfRange;
+use saga_events::{OutOfRange, UserId};
 use serde::Deserialize;
-use svc_chassis::http::{Body, id_in_path, resource};
+use svc_chassis::http::{Body, Routes, id_in_path, resource};
 use svc_chassis::{Chassis, Error};
+use utoipa::ToSchema;
 
-use crate::store;
+use crate::store::{self, Inventory};
 
 /// The paths of inventory-svc.
-pub(crate) fn routes(app: &mut web::ServiceConfig) {
+pub(crate) fn routes(routes: &mut Routes<'_>) {
     resource("/inventories/{userId}")
         .get(show)
         .put(set_capacity)
-        .register(app);
+        .register(routes);
 }
 
-#[derive(Deserialize)]
+/// The paths of inventory-svc, for its document.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(show, set_capacity))]
+pub(crate) struct Api;
+
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Capacity)]
 struct InventoryBody {
+    /// How many slots there are to be.
+    #[schema(value_type = i64, minimum = 0, maximum = 10_000)]
     capacity: Capacity,
 }
 
+/// A user's inventory
+///
+/// It knows no users: any UUID has an inventory, of 20 free slots until set otherwise.
+#[utoipa::path(
+    get, path = "/inventories/{userId}", operation_id = "getInventory", tag = "inventories",
+    params(("userId" = UserId, Path, description = "Whose it is")),
+    responses((status = 200, description = "As it is now", body = Inventory)),
+)]
 async fn show(request: HttpRequest, chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
     let id = id_in_path(&request, "userId")?;
     let inventory = chassis
@@ -31,6 +48,16 @@ async fn show(request: HttpRequest, chassis: web::Data<Chassis>) -> Result<HttpR
     Ok(HttpResponse::Ok().json(inventory))
 }
 
+/// Set how many slots there are
+#[utoipa::path(
+    put, path = "/inventories/{userId}", operation_id = "setCapacity", tag = "inventories",
+    params(("userId" = UserId, Path, description = "Whose it is")),
+    request_body = InventoryBody,
+    responses(
+        (status = 200, description = "The inventory", body = Inventory),
+        (status = 409, description = "Fewer than are used and held"),
+    ),
+)]
 async fn set_capacity(
     request: HttpRequest,
     chassis: web::Data<Chassis>,

@@ -10,7 +10,9 @@ use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use saga_events::{Event, OrderId};
 use svc_chassis::audit::{Accounts, Asked};
+use svc_chassis::http::Routes;
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Tx, participant};
+use utoipa::OpenApi as _;
 
 use crate::config::Config;
 use crate::saga::InventorySaga;
@@ -61,7 +63,11 @@ impl Service for InventorySvc {
         store::audit::accounts(conn, asked)
     }
 
-    fn routes(app: &mut actix_web::web::ServiceConfig) {
-        http::routes(app);
+    fn routes(routes: &mut Routes<'_>) {
+        http::routes(routes);
+    }
+
+    fn api() -> utoipa::openapi::OpenApi {
+        http::Api::openapi()
     }
 }

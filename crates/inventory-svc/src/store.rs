@@ -9,12 +9,13 @@ use serde::Serialize;
 use svc_chassis::http::Problem;
 use svc_chassis::participant::Books;
 use svc_chassis::{Error, Tx};
+use utoipa::ToSchema;
 
 use crate::saga::{Change, InventorySaga, Shelf};
 use crate::schema::{inventories, stacks};
 
 /// A user's inventory as callers see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Inventory {
     /// Whose it is.
@@ -30,7 +31,7 @@ pub struct Inventory {
 }
 
 /// How many of an item a user owns.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize, ToSchema)]
 #[diesel(table_name = stacks)]
 #[serde(rename_all = "camelCase")]
 pub struct Stack {

@@ -3,57 +3,96 @@
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::{Amount, ItemId, MAX_MONEY, OutOfRange, Units};
-use serde::{Deserialize, Deserializer};
-use serde_json::json;
-use svc_chassis::http::{Body, Page, Query, id_in_path, page_of, resource};
-use svc_chassis::idempotency::{IdempotencyKey, marked, once};
+use serde::{Deserialize, Deserializer, Serialize};
+use svc_chassis::http::{Body, Page, Query, Routes, id_in_path, page_of, resource};
+use svc_chassis::idempotency::{IdempotencyKey, KeyHeader, marked, once};
 use svc_chassis::{Chassis, Error, Tx};
+use utoipa::ToSchema;
 
-use crate::store::{self, Edit, NewItem};
+use crate::store::{self, CatalogueItem, Edit, NewItem};
 
 /// The paths of item-svc.
-pub(crate) fn routes(app: &mut web::ServiceConfig) {
-    resource("/items").get(list).post(create).register(app);
+pub(crate) fn routes(routes: &mut Routes<'_>) {
+    resource("/items").get(list).post(create).register(routes);
     resource("/items/{itemId}")
         .get(show)
         .put(create_as)
         .patch(edit)
-        .register(app);
+        .register(routes);
     resource("/items/{itemId}/restock")
         .post(restock)
-        .register(app);
+        .register(routes);
     resource("/items/{itemId}/withdraw")
         .post(withdraw)
-        .register(app);
+        .register(routes);
 }
 
-#[derive(Deserialize)]
+/// The paths of item-svc, for its document.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(list, create, show, create_as, edit, restock, withdraw))]
+pub(crate) struct Api;
+
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewItem)]
 struct NewItemBody {
+    /// What people call it; no control characters.
+    #[schema(value_type = String, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     name: Text<1, 100>,
+    /// More about it; no control characters.
     #[serde(default)]
+    #[schema(value_type = String, min_length = 0, max_length = 1000, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     description: Text<0, 1000>,
+    /// What one costs.
     price: Amount,
+    /// How many there are.
     stock: Units,
 }
 
-#[derive(Deserialize)]
+/// What is not given stays as it is.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ItemEdit)]
 struct EditBody {
+    /// What people call it; no control characters.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     name: Option<Text<1, 100>>,
+    /// More about it; no control characters.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, nullable = false, min_length = 0, max_length = 1000, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     description: Option<Text<0, 1000>>,
+    /// What one costs from now on.
     #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     price: Option<Amount>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Restock)]
 struct RestockBody {
+    /// How many pieces come in.
+    #[schema(value_type = i64, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     quantity: Pieces,
 }
 
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Items {
+    items: Vec<CatalogueItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// The catalogue, in order of the items' ids
+///
+/// All of it, unless a page is asked for.
+#[utoipa::path(
+    get, path = "/items", operation_id = "listItems", tag = "items",
+    params(Page),
+    responses((status = 200, description = "All items, or a page of them", body = Items)),
+)]
 async fn list(
     Query(page): Query<Page>,
     chassis: web::Data<Chassis>,
@@ -64,7 +103,8 @@ async fn list(
             .readers
             .read(|conn| store::items(conn, None, None))
             .await?;
-        return Ok(HttpResponse::Ok().json(json!({ "items": items })));
+        let next_cursor = None;
+        return Ok(HttpResponse::Ok().json(Items { items, next_cursor }));
     }
     let pages = page_of::<ItemId>(page.limit, page.cursor.as_deref())?;
     let (after, limit) = (pages.after, pages.to_read());
@@ -72,9 +112,19 @@ async fn list(
         .readers
         .read(move |conn| store::items(conn, after, Some(limit)))
         .await?;
-    Ok(HttpResponse::Ok().json(pages.answer("items", items, |item| item.id)))
+    let (items, next_cursor) = pages.cut(items, |item| item.id);
+    Ok(HttpResponse::Ok().json(Items { items, next_cursor }))
 }
 
+/// An item
+#[utoipa::path(
+    get, path = "/items/{itemId}", operation_id = "getItem", tag = "items",
+    params(("itemId" = ItemId, Path, description = "The item")),
+    responses(
+        (status = 200, description = "As it is now", body = CatalogueItem),
+        (status = 404, description = "`ITEM_NOT_FOUND`"),
+    ),
+)]
 async fn show(request: HttpRequest, chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
     let id = id_in_path(&request, "itemId")?;
     let item = chassis
@@ -84,6 +134,16 @@ async fn show(request: HttpRequest, chassis: web::Data<Chassis>) -> Result<HttpR
     Ok(HttpResponse::Ok().json(item))
 }
 
+/// Add an item
+#[utoipa::path(
+    post, path = "/items", operation_id = "createItem", tag = "items",
+    params(KeyHeader),
+    request_body = NewItemBody,
+    responses(
+        (status = 201, description = "The new item", body = CatalogueItem, headers(("Location" = String))),
+        (status = 422, description = "A field is not acceptable, or the key was used with another body"),
+    ),
+)]
 async fn create(
     request: HttpRequest,
     chassis: web::Data<Chassis>,
@@ -107,6 +167,16 @@ async fn create(
     Ok(marked(&mut answer, replayed).json(item))
 }
 
+/// Add an item under this id, unless there is one
+#[utoipa::path(
+    put, path = "/items/{itemId}", operation_id = "createItemAs", tag = "items",
+    params(("itemId" = ItemId, Path, description = "The item")),
+    request_body = NewItemBody,
+    responses(
+        (status = 200, description = "There was one, and it stays as it is", body = CatalogueItem),
+        (status = 201, description = "The new item", body = CatalogueItem),
+    ),
+)]
 async fn create_as(
     request: HttpRequest,
     chassis: web::Data<Chassis>,
@@ -126,6 +196,16 @@ async fn create_as(
     Ok(answer.json(item))
 }
 
+/// Change what an item is called, or what it costs
+#[utoipa::path(
+    patch, path = "/items/{itemId}", operation_id = "editItem", tag = "items",
+    params(("itemId" = ItemId, Path, description = "The item")),
+    request_body = EditBody,
+    responses(
+        (status = 200, description = "The item", body = CatalogueItem),
+        (status = 404, description = "`ITEM_NOT_FOUND`"),
+    ),
+)]
 async fn edit(
     request: HttpRequest,
     chassis: web::Data<Chassis>,
@@ -140,6 +220,17 @@ async fn edit(
     Ok(HttpResponse::Ok().json(item))
 }
 
+/// Pieces come in
+#[utoipa::path(
+    post, path = "/items/{itemId}/restock", operation_id = "restockItem", tag = "items",
+    params(("itemId" = ItemId, Path, description = "The item"), KeyHeader),
+    request_body = RestockBody,
+    responses(
+        (status = 200, description = "The item", body = CatalogueItem),
+        (status = 404, description = "`ITEM_NOT_FOUND`"),
+        (status = 422, description = "A field is not acceptable, the stock would be too large, or the key was used with another body"),
+    ),
+)]
 async fn restock(
     request: HttpRequest,
     chassis: web::Data<Chassis>,
@@ -158,6 +249,15 @@ async fn restock(
     Ok(marked(&mut HttpResponse::Ok(), replayed).json(item))
 }
 
+/// Sell an item no more
+#[utoipa::path(
+    post, path = "/items/{itemId}/withdraw", operation_id = "withdrawItem", tag = "items",
+    params(("itemId" = ItemId, Path, description = "The item")),
+    responses(
+        (status = 200, description = "The item", body = CatalogueItem),
+        (status = 404, description = "`ITEM_NOT_FOUND`"),
+    ),
+)]
 async fn withdraw(
     request: HttpRequest,
     chassis: web::Data<Chassis>,

@@ -9,14 +9,16 @@ use serde::Serialize;
 use svc_chassis::http::Problem;
 use svc_chassis::participant::Books;
 use svc_chassis::{Error, Tx};
+use utoipa::ToSchema;
 
 use crate::saga::{Change, Item, ItemSaga};
 use crate::schema::{items, restocks};
 
 /// An item as callers see it.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize, ToSchema)]
 #[diesel(table_name = items)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Item)]
 pub struct CatalogueItem {
     /// Its id.
     pub id: ItemId,

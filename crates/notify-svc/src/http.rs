@@ -3,41 +3,70 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::{NotificationId, OrderId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use svc_chassis::http::sse::{self, Frame, Gone, Sink};
-use svc_chassis::http::{Problem, Query, page_of, resource};
+use svc_chassis::http::sse::{self, Frame, Gone, LastEventId, Sink};
+use svc_chassis::http::{Problem, Query, Routes, page_of, resource};
 use svc_chassis::{Chassis, Error};
 use tokio::sync::watch;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::NotifySvc;
+use crate::saga::Kind;
 use crate::store::{self, Shown};
 
 /// Notifications that a stream reads at once.
 const AT_ONCE: i64 = 100;
 
 /// Adds this service's routes.
-pub fn routes(app: &mut web::ServiceConfig) {
-    resource("/notifications").get(notifications).register(app);
-    resource("/notifications/stream").get(stream).register(app);
+pub fn routes(routes: &mut Routes<'_>) {
+    resource("/notifications")
+        .get(notifications)
+        .register(routes);
+    resource("/notifications/stream")
+        .get(stream)
+        .register(routes);
 }
 
-#[derive(Debug, Deserialize)]
+/// The paths of notify-svc, for its document.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(notifications, stream))]
+pub struct Api;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NotificationsQuery {
+    /// Only those of this buyer.
     user_id: Option<UserId>,
+    /// How many rows, 1 to 100; 100 unless given.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
+    /// The `nextCursor` of the page before.
+    #[param(pattern = "^[0-9]{1,18}$")]
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+struct Notifications {
+    notifications: Vec<NotificationBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Notification)]
 struct NotificationBody {
     #[serde(skip)]
     seq: i64,
     id: NotificationId,
     order_id: OrderId,
     user_id: UserId,
-    kind: &'static str,
+    /// What the buyer was told of.
+    kind: Kind,
+    /// What the buyer was told.
     text: String,
+    /// By which channels.
     channels: Vec<String>,
     created_at: Timestamp,
 }
@@ -49,7 +78,7 @@ impl From<Shown> for NotificationBody {
             id: shown.id,
             order_id: shown.order_id,
             user_id: shown.user_id,
-            kind: shown.kind.as_str(),
+            kind: shown.kind,
             text: shown.text,
             channels: shown.channels.split(',').map(str::to_owned).collect(),
             created_at: shown.created_at,
@@ -57,6 +86,12 @@ impl From<Shown> for NotificationBody {
     }
 }
 
+/// What buyers were told, the newest first
+#[utoipa::path(
+    get, path = "/notifications", operation_id = "listNotifications", tag = "notifications",
+    params(NotificationsQuery),
+    responses((status = 200, description = "A page of it", body = Notifications)),
+)]
 async fn notifications(
     Query(query): Query<NotificationsQuery>,
     chassis: web::Data<Chassis>,
@@ -68,18 +103,32 @@ async fn notifications(
         .read(move |conn| Ok(store::newest(conn, query.user_id, before, limit)?))
         .await?;
     let rows: Vec<NotificationBody> = rows.into_iter().map(NotificationBody::from).collect();
-    Ok(HttpResponse::Ok().json(page.answer("notifications", rows, |row| row.seq)))
+    let (notifications, next_cursor) = page.cut(rows, |row| row.seq);
+    Ok(HttpResponse::Ok().json(Notifications {
+        notifications,
+        next_cursor,
+    }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct StreamQuery {
+    /// Only those of this buyer.
     user_id: Option<UserId>,
-    /// For browsers, whose `EventSource` sends the header only by itself.
+    /// Go on after this one. For browsers, whose `EventSource` sends the header only by itself.
     last_event_id: Option<String>,
 }
 
-/// `GET /notifications/stream`: those that are told from now on, or after the one with this id.
+/// What buyers are told from now on, as Server-Sent Events
+#[utoipa::path(
+    get, path = "/notifications/stream", operation_id = "streamNotifications", tag = "notifications",
+    params(StreamQuery, LastEventId),
+    responses((
+        status = 200, description = "Each `data` is a `Notification`", body = String,
+        content_type = "text/event-stream",
+    )),
+)]
 async fn stream(
     request: HttpRequest,
     Query(query): Query<StreamQuery>,
@@ -123,7 +172,7 @@ async fn tell(
             seen = body.seq;
             let frame = Frame {
                 id: body.seq.to_string(),
-                event: body.kind,
+                event: body.kind.as_str(),
                 data: serde_json::to_string(&body).unwrap_or_default(),
             };
             sink.send(&frame).await?;

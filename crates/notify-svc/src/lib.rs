@@ -12,13 +12,14 @@ pub mod letter;
 
 use std::sync::Arc;
 
-use actix_web::web;
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use saga_events::{Event, OrderId};
 use svc_chassis::audit::{Accounts, Asked};
+use svc_chassis::http::Routes;
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Tx};
 use tokio::sync::watch;
+use utoipa::OpenApi as _;
 
 use channels::{Channel, Inbox, Log};
 
@@ -98,7 +99,11 @@ impl Service for NotifySvc {
         store::audit::accounts(conn, asked)
     }
 
-    fn routes(app: &mut web::ServiceConfig) {
-        http::routes(app);
+    fn routes(routes: &mut Routes<'_>) {
+        http::routes(routes);
+    }
+
+    fn api() -> utoipa::openapi::OpenApi {
+        http::Api::openapi()
     }
 }

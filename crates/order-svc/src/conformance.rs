@@ -11,6 +11,7 @@ use saga_timeline::Timeline;
 use saga_timeline::conformance::Problem;
 use serde::Serialize;
 use svc_chassis::{Chassis, Error};
+use utoipa::ToSchema;
 
 use crate::gather::Gatherer;
 use crate::live::Live;
@@ -21,7 +22,7 @@ use crate::store::{self, StoredOrder};
 const LISTED: usize = 100;
 
 /// A purchase that did not go the way that the protocol allows.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Illegal {
     /// Which.
@@ -88,7 +89,7 @@ pub async fn watch(
         let Ok(Some(stored)) = latest(&chassis, after).await else {
             continue;
         };
-        let order = stored.order.purchase.order_id;
+        let order = stored.id();
         after = Some(order);
         let Ok(timeline) = Gatherer::new(&chassis, &peers).timeline(&stored).await else {
             continue;

@@ -63,7 +63,7 @@ impl Gatherer {
     }
 
     async fn sources(&self, stored: &StoredOrder) -> Result<Sources, Error> {
-        let order = stored.order.purchase.order_id;
+        let order = stored.id();
         let mut told = BTreeMap::new();
         self.read(order, Service::ALL, &mut told).await?;
         let mut sources = Sources::of(order, told, Timestamp::now());

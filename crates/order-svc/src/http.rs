@@ -17,9 +17,12 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::{EventId, OrderId, Timestamp, UserId};
-use serde::Deserialize;
-use svc_chassis::http::{Page, Problem, Query, RequestContext, id_in_path, page_of, resource};
+use serde::{Deserialize, Serialize};
+use svc_chassis::http::{
+    Page, Problem, Query, RequestContext, Routes, id_in_path, page_of, resource,
+};
 use svc_chassis::{Chassis, Error, Outcome, Tx};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::OrderSvc;
 use crate::advance;
@@ -27,25 +30,70 @@ use crate::saga::Status;
 use crate::store::{self, Filter, StoredOrder};
 use crate::waiting::Waiter;
 use order_view::{OrderView, answer, unless_known};
-use prefer::wait_preference;
+use prefer::{PreferHeader, wait_preference};
+use saga_timeline::stuck::Stuck;
 
 /// Every route of order-svc beside the shared ones.
-pub fn routes(app: &mut web::ServiceConfig) {
+pub fn routes(routes: &mut Routes<'_>) {
     resource("/orders")
         .get(list)
         .post(create::create)
-        .register(app);
-    resource("/orders/{id}").get(get).register(app);
-    resource("/orders/{id}/cancel").post(cancel).register(app);
-    resource("/user/{id}/orders").get(of_user).register(app);
-    audit::routes(app);
-    events::routes(app);
-    queries::routes(app);
-    test_data::routes(app);
-    timeline::routes(app);
+        .register(routes);
+    resource("/orders/{id}").get(get).register(routes);
+    resource("/orders/{id}/cancel")
+        .post(cancel)
+        .register(routes);
+    resource("/user/{id}/orders").get(of_user).register(routes);
+    audit::routes(routes);
+    events::routes(routes);
+    queries::routes(routes);
+    test_data::routes(routes);
+    timeline::routes(routes);
 }
 
-/// `GET /orders/{id}`
+/// What they take and answer, for the document.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(
+    create::create,
+    get,
+    cancel,
+    list,
+    of_user,
+    timeline::timeline,
+    timeline::explained,
+    timeline::conformance,
+    events::of_order,
+    events::all,
+    queries::balance,
+    queries::inventory,
+    queries::items,
+    test_data::set_up,
+    audit::audit
+))]
+pub struct Api;
+
+/// The header, for the OpenAPI document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // it is read by hand
+struct KnownTag {
+    /// The `ETag` of the order that the caller has: 304 while it is still that.
+    #[param(rename = "If-None-Match")]
+    tag: Option<String>,
+}
+
+/// A purchase
+///
+/// With `Prefer: wait=N`, as it is when it has ended, or after N seconds.
+#[utoipa::path(
+    get, path = "/orders/{id}", operation_id = "getOrder", tag = "orders",
+    params(("id" = OrderId, Path, description = "The purchase"), PreferHeader, KnownTag),
+    responses(
+        (status = 200, description = "As it is", body = OrderView, headers(("ETag" = String))),
+        (status = 304, description = "It is still what the caller has"),
+        (status = 404, description = "`ORDER_NOT_FOUND`"),
+    ),
+)]
 async fn get(
     request: HttpRequest,
     svc: web::Data<OrderSvc>,
@@ -57,7 +105,19 @@ async fn get(
     Ok(unless_known(request.headers(), &stored, wait))
 }
 
-/// `POST /orders/{id}/cancel`
+/// Cancel a purchase, unless it is paid
+///
+/// Repeating it is harmless.
+#[utoipa::path(
+    post, path = "/orders/{id}/cancel", operation_id = "cancelOrder", tag = "orders",
+    params(("id" = OrderId, Path, description = "The purchase")),
+    responses(
+        (status = 200, description = "It is cancelled already", body = OrderView),
+        (status = 202, description = "It is `CANCELLING`: payment-svc decides", body = OrderView),
+        (status = 404, description = "`ORDER_NOT_FOUND`"),
+        (status = 409, description = "`ORDER_COMPLETED`"),
+    ),
+)]
 async fn cancel(
     request: HttpRequest,
     svc: web::Data<OrderSvc>,
@@ -82,18 +142,54 @@ async fn cancel(
     Ok(answer(status, &stored, None).json(OrderView::from(&stored)))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ListQuery {
+    /// Only those that stand so.
+    #[param(value_type = Option<Status>, inline)]
     status: Option<String>,
+    /// Only those of this buyer.
     user_id: Option<UserId>,
+    /// Only those that began so long ago: a number and ms, s, m, h or d.
+    #[param(pattern = "^[0-9]{1,6}(ms|s|m|h|d)$", example = "10s")]
     older_than: Option<String>,
+    /// Only those that wait for something, and why.
     stuck: Option<bool>,
+    /// How many rows, 1 to 100; 100 unless given.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
+    /// The `nextCursor` of the page before.
+    #[param(format = Uuid)]
     cursor: Option<String>,
 }
 
-/// `GET /orders`
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Orders {
+    orders: Vec<Listed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListedOrder)]
+struct Listed {
+    #[serde(flatten)]
+    order: OrderView,
+    /// Why it waits; with `stuck=true` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stuck: Option<Vec<Stuck>>,
+}
+
+/// Purchases, the newest first
+///
+/// With `stuck=true` a page may be short, or empty, and still have a next one.
+#[utoipa::path(
+    get, path = "/orders", operation_id = "listOrders", tag = "orders",
+    params(ListQuery),
+    responses((status = 200, description = "A page of them", body = Orders)),
+)]
 async fn list(
     Query(query): Query<ListQuery>,
     svc: web::Data<OrderSvc>,
@@ -131,11 +227,32 @@ async fn list(
         .readers
         .read(move |conn| Ok(store::list(conn, &filter, to_read)?))
         .await?;
-    let views = rows.iter().map(OrderView::from).collect();
-    Ok(HttpResponse::Ok().json(pages.answer("orders", views, OrderView::id)))
+    let listed = |stored: &StoredOrder| Listed {
+        order: stored.into(),
+        stuck: None,
+    };
+    let (orders, next_cursor) = pages.cut(rows, StoredOrder::id);
+    Ok(HttpResponse::Ok().json(Orders {
+        orders: orders.iter().map(listed).collect(),
+        next_cursor,
+    }))
 }
 
-/// `GET /user/{id}/orders`
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OrdersOfUser {
+    user_id: UserId,
+    orders: Vec<OrderView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// A buyer's purchases, the newest first
+#[utoipa::path(
+    get, path = "/user/{id}/orders", operation_id = "listOrdersOfUser", tag = "buyers",
+    params(("id" = UserId, Path, description = "The buyer"), Page),
+    responses((status = 200, description = "A page of them; none where nobody knows the buyer", body = OrdersOfUser)),
+)]
 async fn of_user(
     request: HttpRequest,
     Query(page): Query<Page>,
@@ -153,10 +270,12 @@ async fn of_user(
         .readers
         .read(move |conn| Ok(store::list(conn, &filter, to_read)?))
         .await?;
-    let views = rows.iter().map(OrderView::from).collect();
-    let mut body = pages.answer("orders", views, OrderView::id);
-    body["userId"] = serde_json::json!(user_id);
-    Ok(HttpResponse::Ok().json(body))
+    let (orders, next_cursor) = pages.cut(rows, StoredOrder::id);
+    Ok(HttpResponse::Ok().json(OrdersOfUser {
+        user_id,
+        orders: orders.iter().map(OrderView::from).collect(),
+        next_cursor,
+    }))
 }
 
 /// An order as it is; with a preference, as it is when it is final, or when the wait is over.
@@ -190,7 +309,7 @@ async fn until_final(
     };
     match ended {
         Some(stored) => Ok(stored),
-        None => read(chassis, stored.order.purchase.order_id).await,
+        None => read(chassis, stored.id()).await,
     }
 }
 
@@ -224,7 +343,7 @@ fn age(text: &str) -> Option<Duration> {
 /// No event came in, so the line is about what went out.
 fn log_said(stored: &StoredOrder, request_id: &str) {
     let (status, at) = (stored.order.status, stored.updated_at);
-    let (order_id, says) = (stored.order.purchase.order_id, status.says());
+    let (order_id, says) = (stored.id(), status.says());
     tracing::info!(
         at_us = at.micros(), order.id = %order_id, event.r#type = says.as_str(),
         says = says.as_str(), attempt = stored.order.attempt, outcome = "changed",

@@ -33,10 +33,12 @@ use saga_audit::Auditor;
 use saga_events::{Event, OrderId};
 use svc_chassis::audit::{Accounts, Asked};
 use svc_chassis::config::Services;
+use svc_chassis::http::Routes;
 use svc_chassis::metrics::Measures;
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Task, Tx};
 
 use tokio::sync::Mutex;
+use utoipa::OpenApi as _;
 
 use crate::config::OrderConfig;
 use crate::live::Live;
@@ -138,8 +140,12 @@ impl Service for OrderSvc {
         self.live.figures.look(conn)
     }
 
-    fn routes(app: &mut actix_web::web::ServiceConfig) {
-        http::routes(app);
+    fn routes(routes: &mut Routes<'_>) {
+        http::routes(routes);
+    }
+
+    fn api() -> utoipa::openapi::OpenApi {
+        http::Api::openapi()
     }
 
     fn tasks(self: &Arc<Self>, chassis: &Chassis) -> Vec<Task> {

@@ -34,6 +34,11 @@ pub struct StoredOrder {
 }
 
 impl StoredOrder {
+    /// The purchase's id.
+    pub fn id(&self) -> OrderId {
+        self.order.purchase.order_id
+    }
+
     /// The id of its trace, 32 hexadecimal digits.
     pub fn trace_id(&self) -> Option<&str> {
         self.traceparent.as_ref().map(TraceParent::trace_id)

@@ -37,7 +37,7 @@ impl Waiting {
 
     /// An order is final, and that is on disk.
     pub fn wake(&self, stored: &StoredOrder) {
-        let waiters = self.lock().remove(&stored.order.purchase.order_id);
+        let waiters = self.lock().remove(&stored.id());
         for waiter in waiters.into_iter().flatten() {
             // Whoever has given up is not waiting any more.
             let _ = waiter.send(stored.clone());

@@ -15,16 +15,17 @@ mod settle;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::web;
 use anyhow::Context;
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use saga_events::{Event, OrderId};
 use svc_chassis::audit::{Accounts, Asked, Beyond};
 use svc_chassis::database::Database;
+use svc_chassis::http::Routes;
 use svc_chassis::metrics::Measures;
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Task, Tx};
 use tokio::sync::mpsc;
+use utoipa::OpenApi as _;
 
 use ask::Asker;
 use gateway::simulated::Simulated;
@@ -143,8 +144,12 @@ impl Service for PaymentSvc {
         vec![self.asker.figures().clone()]
     }
 
-    fn routes(app: &mut web::ServiceConfig) {
-        http::routes(app);
+    fn routes(routes: &mut Routes<'_>) {
+        http::routes(routes);
+    }
+
+    fn api() -> utoipa::openapi::OpenApi {
+        http::Api::openapi()
     }
 
     fn tasks(self: &Arc<Self>, chassis: &Chassis) -> Vec<Task> {

@@ -2,6 +2,7 @@
 
 use saga_events::OrderId;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The most violations of one law that are named one by one, and the most orders that one check
 /// names.
@@ -9,7 +10,7 @@ pub const MOST_NAMED: usize = 100;
 
 /// A law and what came of it. A law that holds is one check with its totals; a law that does not
 /// is one check for each violation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
     /// Which law: stable, the same in all answers.
@@ -30,7 +31,7 @@ pub struct Check {
 }
 
 /// What came of a law.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum CheckState {
     /// Both sides agree.
@@ -42,7 +43,7 @@ pub enum CheckState {
 }
 
 /// A number or a state, by its name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Named {
     /// What it is.
     pub name: String,
@@ -51,7 +52,7 @@ pub struct Named {
 }
 
 /// A number (money in the currency's minor unit, pieces, slots, rows) or a state's name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Value {
     /// Money in the currency's minor unit, pieces, slots, rows.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use saga_events::{OrderId, Service};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::check::{Check, CheckState, MOST_NAMED, Named};
 use crate::laws::{self, Finding, Judged, LAWS};
@@ -42,7 +43,7 @@ pub struct Look {
 }
 
 /// The invariants, computed from all six services.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Audit {
     /// Nothing is violated, and nobody is missing.

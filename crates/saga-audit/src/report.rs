@@ -2,11 +2,12 @@
 
 use saga_events::{OrderId, Service, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::check::{Check, Named, Value};
 
 /// What one service says about itself, read in one transaction of its database: `GET /audit`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// Who says it.
@@ -56,7 +57,7 @@ impl Report {
 }
 
 /// One line of `GET /sagas`: where a service stands with a purchase.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SagaRow {
     /// The purchase's id.

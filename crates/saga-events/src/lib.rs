@@ -10,6 +10,8 @@ mod time;
 mod trace;
 
 pub mod bus;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 #[cfg(feature = "schema")]
 pub mod schema;
 #[cfg(feature = "sql")]
@@ -23,3 +25,16 @@ pub use payload::{Cancelled, Failure, Payload, PayloadKind, Purchase, Settled};
 pub use reason::{Reason, ReasonCode};
 pub use time::Timestamp;
 pub use trace::TraceParent;
+
+// For what `spelled!` makes of it in other crates.
+#[cfg(feature = "openapi")]
+#[doc(hidden)]
+pub use utoipa;
+
+/// Without the feature `openapi` nothing is described.
+#[cfg(not(feature = "openapi"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! described_by_name {
+    ($name:ident $($schema:literal)?) => {};
+}

@@ -58,7 +58,8 @@ as_bigint! {
 
 /// Declares an enum whose values have names: it is `Copy`, ordered and hashed, has `ALL`, `as_str` and
 /// `FromStr`, and is spelled by name in databases and in JSON, so that a person who opens the file
-/// reads words. The calling crate needs `diesel` and `serde`.
+/// reads words. Where another type of that name is described in the same OpenAPI document, it says
+/// what it is called there: `pub enum State: "state" as "LampState"`. The calling crate needs `diesel` and `serde`.
 ///
 /// ```
 /// saga_events::spelled! {
@@ -77,7 +78,7 @@ as_bigint! {
 macro_rules! spelled {
     (
         $(#[$meta:meta])*
-        pub enum $name:ident: $what:literal {
+        pub enum $name:ident: $what:literal $(as $schema:literal)? {
             $($(#[$of_variant:meta])* $variant:ident = $text:literal,)+
         }
     ) => {
@@ -125,6 +126,7 @@ macro_rules! spelled {
         }
 
         $crate::stored_by_name! { $name }
+        $crate::described_by_name! { $name $($schema)? }
     };
 }
 

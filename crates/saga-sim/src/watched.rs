@@ -14,6 +14,7 @@ use payment_svc::PaymentSvc;
 use saga_events::{Event, EventId, OrderId};
 use saga_model::world::Row;
 use svc_chassis::audit::{Accounts, Asked};
+use svc_chassis::http::Routes;
 use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Tx, participant};
 use user_svc::UserSvc;
 
@@ -232,7 +233,11 @@ impl<S: Stage> Service for Watched<S> {
         S::audit(conn, asked)
     }
 
-    fn routes(app: &mut actix_web::web::ServiceConfig) {
-        S::routes(app);
+    fn routes(routes: &mut Routes<'_>) {
+        S::routes(routes);
+    }
+
+    fn api() -> utoipa::openapi::OpenApi {
+        S::api()
     }
 }

@@ -3,12 +3,13 @@
 use saga_events::Service::{self, Notify, Order, Payment};
 use saga_events::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::sources::Sources;
 use crate::stand::{ALONG, Stand};
 
 /// Which way along the line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Way {
     /// From order-svc to payment-svc.
@@ -18,7 +19,7 @@ pub enum Way {
 }
 
 /// What was done in a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum CellState {
     /// order-svc: the purchase has begun.
@@ -50,7 +51,7 @@ pub enum CellState {
 }
 
 /// A service on one of the two ways.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cell {
     /// Whose.
     pub service: Service,

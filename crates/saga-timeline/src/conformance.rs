@@ -13,6 +13,7 @@ use saga_events::EventType::{
 };
 use saga_events::{EventId, Service, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::causal::Placed;
 use crate::journal::{Entry, Journal};
@@ -22,7 +23,7 @@ use crate::sources::Sources;
 const SKEW: Duration = Duration::from_secs(60);
 
 /// What is wrong with a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Wrong {
     /// An event that only another service says.
@@ -64,7 +65,8 @@ impl Wrong {
 }
 
 /// Something that the protocol does not allow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ConformanceProblem)]
 pub struct Problem {
     /// What is wrong.
     pub code: Wrong,
@@ -78,7 +80,7 @@ pub struct Problem {
 }
 
 /// Whether the purchase went the way that the protocol allows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Conformance {
     /// No problems.
     pub ok: bool,

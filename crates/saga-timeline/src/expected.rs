@@ -11,12 +11,13 @@ use saga_events::EventType::{
 };
 use saga_events::{Service, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::sources::Sources;
 use crate::stand::{ALONG, Stand, along};
 
 /// A message that is to come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Expected {
     /// Which event; on the way there the service may refuse instead.
     #[serde(rename = "type")]

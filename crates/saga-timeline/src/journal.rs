@@ -3,9 +3,10 @@
 use saga_events::{EventId, EventType, OrderId, Phase, Service, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// What one service remembers of a purchase: `GET /sagas/{orderId}`, read in one transaction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
     /// Who remembers.
@@ -25,7 +26,7 @@ pub struct Journal {
 }
 
 /// An event, as the service that said it remembers it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// The same for all repeats of an event.

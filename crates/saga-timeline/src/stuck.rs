@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use saga_events::{Service, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::expected::Expected;
 use crate::sources::Sources;
@@ -12,7 +13,7 @@ use crate::sources::Sources;
 pub const UNDER_WAY: Duration = Duration::from_secs(1);
 
 /// Why a message does not come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Cause {
     /// The service that is to say it does not answer.
@@ -42,7 +43,7 @@ impl Cause {
 }
 
 /// Why a purchase may be stuck, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Stuck {
     /// Why.

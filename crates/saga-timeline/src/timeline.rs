@@ -3,6 +3,7 @@
 use saga_events::{EventId, EventType, Phase, Service, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::causal::{Placed, merged};
 use crate::cells::{Cell, cells};
@@ -12,7 +13,7 @@ use crate::sources::Sources;
 use crate::stuck::{Stuck, stuck};
 
 /// One purchase: what happened, what comes next, why it may be stuck.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Timeline {
     /// At a glance: five there, five back.
     pub cells: Vec<Cell>,
@@ -29,7 +30,7 @@ pub struct Timeline {
 }
 
 /// One event of a timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     /// Its place, from 1 on.
@@ -58,7 +59,7 @@ pub struct Event {
 }
 
 /// What an event tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Effect {
     /// The purchase has begun.

@@ -18,7 +18,7 @@ use crate::config::Settings;
 use crate::consumer::EventLoop;
 use crate::database::Database;
 use crate::http::sse::Places;
-use crate::http::{Problem, edge, resource, shared_routes};
+use crate::http::{Problem, Routes, edge, resource, shared_routes};
 use crate::metrics::{Metrics, Scrape};
 use crate::relay::{Published, Relay};
 use crate::retention;
@@ -209,8 +209,11 @@ fn http_server<S: Service>(
             .app_data(chassis.clone())
             .app_data(service.clone())
             .app_data(scrape.clone())
-            .configure(S::routes)
-            .configure(shared_routes::<S>)
+            .configure(|app| {
+                let mut routes = Routes::new(app);
+                S::routes(&mut routes);
+                shared_routes::<S>(&mut routes);
+            })
             .wrap(from_fn(edge))
     };
     let server = HttpServer::new(app)
@@ -243,7 +246,11 @@ async fn stand_by(
             actix_web::HttpResponse::Ok().json(serde_json::json!({"status": "standing by"}))
         };
         App::new()
-            .configure(|app| resource("/health/live").get(live).register(app))
+            .configure(|app| {
+                resource("/health/live")
+                    .get(live)
+                    .register(&mut Routes::new(app))
+            })
             .default_service(web::to(away))
             .wrap(from_fn(edge))
     };

@@ -13,6 +13,7 @@ use diesel::sql_types::Bool;
 use saga_events::bus::{Delivery, carried_by};
 use saga_events::{Event, EventType, OrderId, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::schema::{dead_letter_trail, dead_letters};
 use crate::writer::Tx;
@@ -20,7 +21,7 @@ use evidence::Form;
 
 saga_events::spelled! {
     /// Why an event is a dead letter.
-    pub enum Reason: "reason" {
+    pub enum Reason: "reason" as "DeadLetterReason" {
         /// It is no event of this contract.
         Undecodable = "undecodable",
         /// It met a cell that cannot be reached unless something is broken.
@@ -32,7 +33,7 @@ saga_events::spelled! {
 
 saga_events::spelled! {
     /// What became of a dead letter.
-    pub enum State: "state" {
+    pub enum State: "state" as "DeadLetterState" {
         /// Nothing yet.
         Open = "open",
         /// It was applied after all.
@@ -62,7 +63,7 @@ pub struct Operator {
 }
 
 /// A dead letter.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize, ToSchema)]
 #[diesel(table_name = dead_letters)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetter {
@@ -97,7 +98,7 @@ pub struct DeadLetter {
 }
 
 /// One entry of the operator trail.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize, ToSchema)]
 #[diesel(table_name = dead_letter_trail)]
 pub struct TrailEntry {
     /// What was done.

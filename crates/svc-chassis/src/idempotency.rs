@@ -5,12 +5,28 @@ use actix_web::{HttpRequest, HttpResponseBuilder};
 use diesel::prelude::*;
 use saga_events::Timestamp;
 use serde_json::Value;
+use utoipa::IntoParams;
 
 use crate::error::Error;
 use crate::failpoint;
 use crate::http::Problem;
 use crate::schema::idempotency_keys as keys;
 use crate::writer::Tx;
+
+/// The header, for the OpenAPI document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // it is read by hand
+pub struct KeyHeader {
+    /// The same key twice makes one thing. Kept for a day.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[ -~]+$"
+    )]
+    key: Option<String>,
+}
 
 /// A request's `Idempotency-Key` with what it is compared by.
 #[derive(Debug, Clone)]

@@ -14,6 +14,7 @@ use crate::audit::{Accounts, Asked, Beyond};
 use crate::chassis::Chassis;
 use crate::config::Validate;
 use crate::error::Error;
+use crate::http::Routes;
 use crate::metrics::Measures;
 use crate::writer::Tx;
 
@@ -101,7 +102,10 @@ pub trait Service: Send + Sync + Sized + 'static {
 
     /// Its routes; the shared ones are there already. Handlers take `web::Data<Self>` and
     /// `web::Data<Chassis>`.
-    fn routes(app: &mut actix_web::web::ServiceConfig);
+    fn routes(routes: &mut Routes<'_>);
+
+    /// What its routes take and answer, for `GET /openapi.json`.
+    fn api() -> utoipa::openapi::OpenApi;
 
     /// What it runs beside HTTP and the consumer. A task that ends before shutdown ends the
     /// service: it names what failed.

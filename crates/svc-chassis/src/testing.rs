@@ -8,6 +8,7 @@ mod running;
 
 pub mod audits;
 pub mod cells;
+pub mod documents;
 pub mod steps;
 
 pub use bench::Bench;

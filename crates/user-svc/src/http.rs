@@ -3,50 +3,78 @@
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::{Amount, Money, OrderId, UserId};
-use serde::Deserialize;
-use serde_json::json;
-use svc_chassis::http::{Body, Page, Query, id_in_path, page_of, resource};
-use svc_chassis::idempotency::{IdempotencyKey, marked, once};
+use serde::{Deserialize, Serialize};
+use svc_chassis::http::{Body, Page, Query, Routes, id_in_path, page_of, resource};
+use svc_chassis::idempotency::{IdempotencyKey, KeyHeader, marked, once};
 use svc_chassis::{Chassis, Error, Tx};
+use utoipa::ToSchema;
 
-use crate::store::{self, NewUser};
+use crate::store::{self, Deposit, NewUser, User, UserHold};
 
 /// The paths of user-svc.
-pub(crate) fn routes(app: &mut web::ServiceConfig) {
-    resource("/users").get(list).post(create).register(app);
+pub(crate) fn routes(routes: &mut Routes<'_>) {
+    resource("/users").get(list).post(create).register(routes);
     resource("/users/{userId}")
         .get(show)
         .put(create_as)
-        .register(app);
+        .register(routes);
     resource("/users/{userId}/balance")
         .get(balance)
-        .register(app);
+        .register(routes);
     resource("/users/{userId}/deposits")
         .post(deposit)
-        .register(app);
-    resource("/users/{userId}/holds").get(holds).register(app);
+        .register(routes);
+    resource("/users/{userId}/holds")
+        .get(holds)
+        .register(routes);
     resource("/users/{userId}/deactivate")
         .post(deactivate)
-        .register(app);
+        .register(routes);
     resource("/users/{userId}/activate")
         .post(activate)
-        .register(app);
+        .register(routes);
 }
 
-#[derive(Deserialize)]
+/// The paths of user-svc, for its document.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(
+    list, create, show, create_as, balance, deposit, holds, deactivate, activate
+))]
+pub(crate) struct Api;
+
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewUser)]
 struct NewUserBody {
+    /// What people call it; need not be unique. No control characters.
+    #[schema(value_type = String, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     username: Username,
+    /// Its first deposit; 0 unless given.
     #[serde(default = "nothing")]
     balance: Money,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewDeposit)]
 struct DepositBody {
     amount: Amount,
 }
 
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Users {
+    users: Vec<User>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// Users, in order of their ids
+#[utoipa::path(
+    get, path = "/users", operation_id = "listUsers", tag = "users",
+    params(Page),
+    responses((status = 200, description = "A page of them", body = Users)),
+)]
 async fn list(
     Query(page): Query<Page>,
     chassis: web::Data<Chassis>,
@@ -57,9 +85,19 @@ async fn list(
         .readers
         .read(move |conn| store::users(conn, after, limit))
         .await?;
-    Ok(HttpResponse::Ok().json(pages.answer("users", users, |user| user.id)))
+    let (users, next_cursor) = pages.cut(users, |user| user.id);
+    Ok(HttpResponse::Ok().json(Users { users, next_cursor }))
 }
 
+/// A user
+#[utoipa::path(
+    get, path = "/users/{userId}", operation_id = "getUser", tag = "users",
+    params(("userId" = UserId, Path, description = "The user")),
+    responses(
+        (status = 200, description = "As it is now", body = User),
+        (status = 404, description = "`USER_NOT_FOUND`"),
+    ),
+)]
 async fn show(request: HttpRequest, chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
     let id = id_in_path(&request, "userId")?;
     let user = chassis
@@ -69,16 +107,52 @@ async fn show(request: HttpRequest, chassis: web::Data<Chassis>) -> Result<HttpR
     Ok(HttpResponse::Ok().json(user))
 }
 
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Balance {
+    user_id: UserId,
+    /// Free to be spent.
+    balance: Money,
+    /// Held for purchases under way.
+    held: Money,
+}
+
+/// A user's money
+#[utoipa::path(
+    get, path = "/users/{userId}/balance", operation_id = "getBalance", tag = "users",
+    params(("userId" = UserId, Path, description = "The user")),
+    responses(
+        (status = 200, description = "As it is now", body = Balance),
+        (status = 404, description = "`USER_NOT_FOUND`"),
+    ),
+)]
 async fn balance(request: HttpRequest, chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
     let id = id_in_path(&request, "userId")?;
     let user = chassis
         .readers
         .read(move |conn| store::user(conn, id))
         .await?;
-    let answer = json!({ "userId": user.id, "balance": user.balance, "held": user.held });
-    Ok(HttpResponse::Ok().json(answer))
+    Ok(HttpResponse::Ok().json(Balance {
+        user_id: user.id,
+        balance: user.balance,
+        held: user.held,
+    }))
 }
 
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Holds {
+    holds: Vec<UserHold>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// What is or was held for a user's purchases, in order of their ids
+#[utoipa::path(
+    get, path = "/users/{userId}/holds", operation_id = "listHolds", tag = "users",
+    params(("userId" = UserId, Path, description = "The user"), Page),
+    responses((status = 200, description = "A page of them", body = Holds)),
+)]
 async fn holds(
     request: HttpRequest,
     Query(page): Query<Page>,
@@ -91,9 +165,20 @@ async fn holds(
         .readers
         .read(move |conn| store::holds(conn, id, after, limit))
         .await?;
-    Ok(HttpResponse::Ok().json(pages.answer("holds", holds, |hold| hold.order_id)))
+    let (holds, next_cursor) = pages.cut(holds, |hold| hold.order_id);
+    Ok(HttpResponse::Ok().json(Holds { holds, next_cursor }))
 }
 
+/// Make a user
+#[utoipa::path(
+    post, path = "/users", operation_id = "createUser", tag = "users",
+    params(KeyHeader),
+    request_body = NewUserBody,
+    responses(
+        (status = 201, description = "The new user", body = User, headers(("Location" = String))),
+        (status = 422, description = "A field is not acceptable, or the key was used with another body"),
+    ),
+)]
 async fn create(
     request: HttpRequest,
     chassis: web::Data<Chassis>,
@@ -117,6 +202,16 @@ async fn create(
     Ok(marked(&mut answer, replayed).json(user))
 }
 
+/// Make a user under this id, unless there is one
+#[utoipa::path(
+    put, path = "/users/{userId}", operation_id = "createUserAs", tag = "users",
+    params(("userId" = UserId, Path, description = "The user")),
+    request_body = NewUserBody,
+    responses(
+        (status = 200, description = "There was one, and it stays as it is", body = User),
+        (status = 201, description = "The new user", body = User),
+    ),
+)]
 async fn create_as(
     request: HttpRequest,
     chassis: web::Data<Chassis>,
@@ -136,6 +231,17 @@ async fn create_as(
     Ok(answer.json(user))
 }
 
+/// Add to a user's balance
+#[utoipa::path(
+    post, path = "/users/{userId}/deposits", operation_id = "deposit", tag = "users",
+    params(("userId" = UserId, Path, description = "The user"), KeyHeader),
+    request_body = DepositBody,
+    responses(
+        (status = 201, description = "It is there", body = Deposit),
+        (status = 404, description = "`USER_NOT_FOUND`"),
+        (status = 422, description = "A field is not acceptable, the balance would be too large, or the key was used with another body"),
+    ),
+)]
 async fn deposit(
     request: HttpRequest,
     chassis: web::Data<Chassis>,
@@ -154,6 +260,15 @@ async fn deposit(
     Ok(marked(&mut HttpResponse::Created(), replayed).json(deposit))
 }
 
+/// A user may not buy any more
+#[utoipa::path(
+    post, path = "/users/{userId}/deactivate", operation_id = "deactivateUser", tag = "users",
+    params(("userId" = UserId, Path, description = "The user")),
+    responses(
+        (status = 200, description = "The user", body = User),
+        (status = 404, description = "`USER_NOT_FOUND`"),
+    ),
+)]
 async fn deactivate(
     request: HttpRequest,
     chassis: web::Data<Chassis>,
@@ -161,6 +276,15 @@ async fn deactivate(
     set_active(&request, &chassis, false).await
 }
 
+/// A user may buy again
+#[utoipa::path(
+    post, path = "/users/{userId}/activate", operation_id = "activateUser", tag = "users",
+    params(("userId" = UserId, Path, description = "The user")),
+    responses(
+        (status = 200, description = "The user", body = User),
+        (status = 404, description = "`USER_NOT_FOUND`"),
+    ),
+)]
 async fn activate(
     request: HttpRequest,
     chassis: web::Data<Chassis>,

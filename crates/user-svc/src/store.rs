@@ -10,13 +10,14 @@ use svc_chassis::http::Problem;
 use svc_chassis::participant::{Books, State};
 use svc_chassis::schema::holds;
 use svc_chassis::{Error, Tx};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::saga::{Account, Change, UserSaga};
 use crate::schema::{deposits, users};
 
 /// A user as callers see it. Money is in the currency's minor unit.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize, ToSchema)]
 #[diesel(table_name = users)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
@@ -45,7 +46,7 @@ pub struct NewUser {
 }
 
 /// Money that came in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Deposit {
     /// Its id.
@@ -59,7 +60,7 @@ pub struct Deposit {
 }
 
 /// What is or was held for one purchase.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize, ToSchema)]
 #[diesel(table_name = holds)]
 #[serde(rename_all = "camelCase")]
 pub struct UserHold {

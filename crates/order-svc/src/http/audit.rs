@@ -1,27 +1,42 @@
 //! `GET /audit`: the invariants, computed from all six services. One audit at a time: it reads much.
 
 use actix_web::{HttpResponse, web};
-use saga_audit::Scope;
+use saga_audit::{Audit, Scope};
 use serde::Deserialize;
-use svc_chassis::http::{AuditQuery, Own, Problem, Query, audit_answer, own_audit, resource};
+use svc_chassis::http::{
+    AuditQuery, Own, Problem, Query, Routes, audit_answer, own_audit, resource,
+};
 use svc_chassis::{Chassis, Error};
+use utoipa::IntoParams;
 
 use crate::OrderSvc;
 
-pub fn routes(app: &mut web::ServiceConfig) {
-    resource("/audit").get(audit).register(app);
+pub fn routes(routes: &mut Routes<'_>) {
+    resource("/audit").get(audit).register(routes);
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Asked {
     /// `self`: order-svc's own part, as at every other service.
+    #[param(inline)]
     of: Option<Own>,
+    /// With `of=self`, `false`: only the totals, which cost less than the checks.
     checks: Option<bool>,
     /// Every purchase is looked at, not only the open and the recent ones.
     all: Option<bool>,
 }
 
+/// The invariants, computed from all six services
+#[utoipa::path(
+    get, path = "/audit", operation_id = "getAudit", tag = "service",
+    params(Asked),
+    responses(
+        (status = 200, description = "Nothing is violated, and nobody is missing", body = Audit),
+        (status = 503, description = "A law is violated, or a service does not answer: the same body", body = Audit),
+    ),
+)]
 async fn audit(
     Query(Asked { of, checks, all }): Query<Asked>,
     svc: web::Data<OrderSvc>,

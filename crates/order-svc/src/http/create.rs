@@ -9,11 +9,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::{ItemId, OrderId, Quantity, TraceParent, UserId};
 use serde::Deserialize;
 use svc_chassis::http::{Body, Problem, RequestContext};
-use svc_chassis::idempotency::{IdempotencyKey, marked, once};
+use svc_chassis::idempotency::{IdempotencyKey, KeyHeader, marked, once};
 use svc_chassis::{Chassis, Error, Tx};
+use utoipa::ToSchema;
 
 use super::order_view::{OrderView, answer};
-use super::prefer::wait_preference;
+use super::prefer::{PreferHeader, wait_preference};
 use super::{log_said, look, until_final};
 use crate::OrderSvc;
 use crate::advance::{self, NewPurchase};
@@ -21,7 +22,7 @@ use crate::live::Live;
 use crate::load::Place;
 use crate::store::StoredOrder;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NewOrder {
     user_id: UserId,
@@ -37,7 +38,21 @@ enum Made {
     Before(OrderId),
 }
 
-/// `POST /orders`
+/// Buy
+///
+/// Answered when the purchase is on disk; with `Prefer: wait=N`, when it has ended, or after N seconds.
+#[utoipa::path(
+    post, path = "/orders", operation_id = "createOrder", tag = "orders",
+    params(PreferHeader, KeyHeader),
+    request_body = NewOrder,
+    responses(
+        (status = 201, description = "It has begun", body = OrderView, headers(("Location" = String), ("ETag" = String))),
+        (status = 404, description = "`ITEM_NOT_FOUND`"),
+        (status = 409, description = "The first request with this key is not answered yet"),
+        (status = 422, description = "A field is not acceptable, the total is too large, or the key was used with another body"),
+        (status = 503, description = "Too much to do, or the price is not known while item-svc is away"),
+    ),
+)]
 pub(super) async fn create(
     request: HttpRequest,
     svc: web::Data<OrderSvc>,
@@ -138,7 +153,7 @@ async fn replay(
 }
 
 fn created(stored: &StoredOrder, wait: Option<Duration>) -> actix_web::HttpResponseBuilder {
-    let location = format!("/orders/{}", stored.order.purchase.order_id);
+    let location = format!("/orders/{}", stored.id());
     let mut response = answer(StatusCode::CREATED, stored, wait);
     response.insert_header((LOCATION, location));
     response

@@ -7,9 +7,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::{OrderId, Service};
 use saga_timeline::Timeline;
 use serde::Deserialize;
-use svc_chassis::http::sse::{self, Frame, Gone, Sink};
-use svc_chassis::http::{Problem, Query, id_in_path, resource};
+use svc_chassis::http::sse::{self, Frame, Gone, LastEventId, Sink};
+use svc_chassis::http::{Problem, Query, Routes, id_in_path, resource};
 use svc_chassis::{Chassis, Error};
+use utoipa::IntoParams;
 
 use super::read;
 use crate::OrderSvc;
@@ -21,19 +22,30 @@ const LOOK: Duration = Duration::from_millis(100);
 /// One that is stuck is looked at less and less, down to this.
 const SELDOM: Duration = Duration::from_secs(2);
 
-pub fn routes(app: &mut web::ServiceConfig) {
-    resource("/events").get(all).register(app);
-    resource("/orders/{id}/events").get(of_order).register(app);
+pub fn routes(routes: &mut Routes<'_>) {
+    resource("/events").get(all).register(routes);
+    resource("/orders/{id}/events")
+        .get(of_order)
+        .register(routes);
 }
 
-/// For browsers, whose `EventSource` sends the header only by itself.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Resume {
+    /// Go on after this one. For browsers, whose `EventSource` sends the header only by itself.
     last_event_id: Option<String>,
 }
 
-/// `GET /events`
+/// Everything that is said from now on, as Server-Sent Events
+#[utoipa::path(
+    get, path = "/events", operation_id = "streamEvents", tag = "live",
+    params(Resume, LastEventId),
+    responses((
+        status = 200, description = "Each `data` is an event as the bus carries it; `missed` where some were",
+        body = String, content_type = "text/event-stream",
+    )),
+)]
 async fn all(
     request: HttpRequest,
     Query(resume): Query<Resume>,
@@ -66,7 +78,19 @@ async fn pass_on(mut watcher: Watcher, sink: Sink) -> Result<(), Gone> {
     Ok(())
 }
 
-/// `GET /orders/{id}/events`
+/// One purchase from its beginning until the buyer was told, as Server-Sent Events
+#[utoipa::path(
+    get, path = "/orders/{id}/events", operation_id = "streamOrder", tag = "live",
+    params(("id" = OrderId, Path, description = "The purchase"), Resume, LastEventId),
+    responses(
+        (
+            status = 200, description = "Each `data` is an event of the timeline",
+            body = String, content_type = "text/event-stream",
+        ),
+        (status = 204, description = "It has ended, and the caller has seen all of it"),
+        (status = 404, description = "`ORDER_NOT_FOUND`"),
+    ),
+)]
 async fn of_order(
     request: HttpRequest,
     Query(resume): Query<Resume>,

@@ -6,16 +6,18 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderMap, IF_NONE_MATCH};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use saga_events::{
-    Amount, ItemId, OrderId, Purchase, Quantity, Reason, ReasonCode, Service, Timestamp, UserId,
+    Amount, ItemId, OrderId, Purchase, Quantity, ReasonCode, Service, Timestamp, UserId,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::saga::Status;
 use crate::store::StoredOrder;
 
-/// The JSON of an order.
-#[derive(Debug, Serialize)]
+/// A purchase, as callers see it.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Order)]
 pub struct OrderView {
     id: OrderId,
     user_id: UserId,
@@ -23,21 +25,21 @@ pub struct OrderView {
     quantity: Quantity,
     unit_price: Amount,
     total_amount: Amount,
-    status: &'static str,
-    #[serde(flatten)]
-    why: Option<Why>,
+    /// Where it stands.
+    status: Status,
+    /// Why it was cancelled; with `CANCELLED` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason_code: Option<ReasonCode>,
+    /// The service that refused; payment-svc for a decline, a deadline and a cancel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_step: Option<Service>,
+    /// The reason in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// When it is cancelled, unless it is paid.
     deadline: Timestamp,
     created_at: Timestamp,
     updated_at: Timestamp,
-}
-
-/// Why it was cancelled: all three or none.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Why {
-    reason_code: ReasonCode,
-    failed_step: Service,
-    reason: &'static str,
 }
 
 impl OrderView {
@@ -52,16 +54,6 @@ impl From<&StoredOrder> for OrderView {
         let status = stored.order.status;
         // While CANCELLING nobody knows yet how it ends: its reason is the one that ends it.
         let reason = stored.order.reason.filter(|_| status == Status::Cancelled);
-        let why = reason.map(
-            |Reason {
-                 reason_code,
-                 failed_step,
-             }| Why {
-                reason_code,
-                failed_step,
-                reason: reason_code.sentence(),
-            },
-        );
         let Purchase {
             order_id,
             user_id,
@@ -78,8 +70,10 @@ impl From<&StoredOrder> for OrderView {
             quantity,
             unit_price,
             total_amount,
-            status: status.as_str(),
-            why,
+            status,
+            reason_code: reason.map(|reason| reason.reason_code),
+            failed_step: reason.map(|reason| reason.failed_step),
+            reason: reason.map(|reason| reason.reason_code.sentence()),
             deadline,
             created_at: stored.created_at,
             updated_at: stored.updated_at,

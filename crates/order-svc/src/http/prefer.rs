@@ -3,9 +3,20 @@
 use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
+use utoipa::IntoParams;
 
 /// Nobody is kept longer than this, whatever was asked for.
 const LONGEST_S: u64 = 30;
+
+/// The header, for the OpenAPI document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // it is read by hand
+pub struct PreferHeader {
+    /// `wait=N`: answer when the purchase has ended, or after N seconds, 30 at most.
+    #[param(rename = "Prefer", example = "wait=5")]
+    prefer: Option<String>,
+}
 
 /// How long the caller would wait for a final order. A preference that cannot be read is ignored,
 /// as the standard wants it.

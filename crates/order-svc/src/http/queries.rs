@@ -6,20 +6,21 @@ use saga_events::{ItemId, Service, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use svc_chassis::Error;
-use svc_chassis::http::{Problem, id_in_path, resource};
+use svc_chassis::http::{Problem, Routes, id_in_path, resource};
+use utoipa::ToSchema;
 
 use crate::OrderSvc;
 
 /// The composed reads.
-pub fn routes(app: &mut web::ServiceConfig) {
-    resource("/user/{id}/balance").get(balance).register(app);
+pub fn routes(routes: &mut Routes<'_>) {
+    resource("/user/{id}/balance").get(balance).register(routes);
     resource("/user/{id}/inventory")
         .get(inventory)
-        .register(app);
-    resource("/items").get(items).register(app);
+        .register(routes);
+    resource("/items").get(items).register(routes);
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Balance {
     user_id: UserId,
@@ -27,7 +28,16 @@ struct Balance {
     held: i64,
 }
 
-/// `GET /user/{id}/balance`
+/// A buyer's money
+#[utoipa::path(
+    get, path = "/user/{id}/balance", operation_id = "getBalance", tag = "buyers",
+    params(("id" = UserId, Path, description = "The buyer")),
+    responses(
+        (status = 200, description = "As user-svc has it", body = Balance),
+        (status = 404, description = "`USER_NOT_FOUND`"),
+        (status = 503, description = "user-svc is away"),
+    ),
+)]
 async fn balance(request: HttpRequest, svc: web::Data<OrderSvc>) -> Result<HttpResponse, Error> {
     let user_id: UserId = id_in_path(&request, "id")?;
     let balance: Option<Balance> = svc
@@ -55,8 +65,9 @@ struct Stack {
     quantity: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Stack)]
 struct NamedStack {
     item_id: ItemId,
     /// `null` while item-svc is away.
@@ -64,8 +75,9 @@ struct NamedStack {
     quantity: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Inventory)]
 struct InventoryView {
     user_id: UserId,
     capacity: i64,
@@ -74,7 +86,15 @@ struct InventoryView {
     inventory: Vec<NamedStack>,
 }
 
-/// `GET /user/{id}/inventory`
+/// What a buyer owns
+#[utoipa::path(
+    get, path = "/user/{id}/inventory", operation_id = "getInventory", tag = "buyers",
+    params(("id" = UserId, Path, description = "The buyer")),
+    responses(
+        (status = 200, description = "As inventory-svc has it, with the names that item-svc has", body = InventoryView),
+        (status = 503, description = "inventory-svc is away"),
+    ),
+)]
 async fn inventory(request: HttpRequest, svc: web::Data<OrderSvc>) -> Result<HttpResponse, Error> {
     let user_id: UserId = id_in_path(&request, "id")?;
     let path = format!("/inventories/{user_id}");
@@ -104,12 +124,12 @@ async fn inventory(request: HttpRequest, svc: web::Data<OrderSvc>) -> Result<Htt
     }))
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 struct Catalogue {
     items: Vec<Item>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 struct Item {
     id: ItemId,
     name: String,
@@ -120,7 +140,14 @@ struct Item {
     withdrawn: bool,
 }
 
-/// `GET /items`
+/// What there is to buy
+#[utoipa::path(
+    get, path = "/items", operation_id = "listItems", tag = "buyers",
+    responses(
+        (status = 200, description = "All of it, as item-svc has it", body = Catalogue),
+        (status = 503, description = "item-svc is away"),
+    ),
+)]
 async fn items(svc: web::Data<OrderSvc>) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().json(catalogue(&svc).await?))
 }

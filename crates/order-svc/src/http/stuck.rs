@@ -3,25 +3,18 @@
 use actix_web::HttpResponse;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use saga_events::{OrderId, Timestamp};
-use saga_timeline::stuck::{Stuck, UNDER_WAY};
-use serde::Serialize;
+use saga_timeline::stuck::UNDER_WAY;
 use svc_chassis::http::Pages;
 use svc_chassis::{Chassis, Error};
 
 use super::order_view::OrderView;
+use super::{Listed, Orders};
 use crate::OrderSvc;
 use crate::gather::Gatherer;
 use crate::store::{self, Filter, StoredOrder};
 
 /// Purchases that are followed at the same time.
 const AT_A_TIME: usize = 8;
-
-#[derive(Serialize)]
-struct Waiting {
-    #[serde(flatten)]
-    order: OrderView,
-    stuck: Vec<Stuck>,
-}
 
 /// A page of those that are under way for longer than a purchase takes, without those that nothing
 /// holds up: a page may be short, or empty, and still have a next one.
@@ -52,22 +45,20 @@ pub(super) async fn list(
         async move {
             let stuck = gatherer.timeline(&stored).await?.stuck;
             let order = OrderView::from(&stored);
-            Ok::<_, Error>(Waiting { order, stuck })
+            let stuck = Some(stuck).filter(|stuck| !stuck.is_empty());
+            Ok::<_, Error>(Listed { order, stuck })
         }
     };
-    let followed: Vec<Waiting> = stream::iter(rows)
+    // The cursor is the last row that was looked at, so the page is cut before it is thinned out.
+    let (rows, next_cursor) = pages.cut(rows, StoredOrder::id);
+    let followed: Vec<Listed> = stream::iter(rows)
         .map(follow)
         .buffered(AT_A_TIME)
         .try_collect()
         .await?;
-    // The cursor is the last row that was looked at, so the page is cut before it is thinned out.
-    let mut answer = pages.answer("orders", followed, |row| row.order.id());
-    if let Some(rows) = answer["orders"].as_array_mut() {
-        rows.retain(|row| {
-            row["stuck"]
-                .as_array()
-                .is_some_and(|stuck| !stuck.is_empty())
-        });
-    }
-    Ok(HttpResponse::Ok().json(answer))
+    let held_up = followed.into_iter().filter(|row| row.stuck.is_some());
+    Ok(HttpResponse::Ok().json(Orders {
+        orders: held_up.collect(),
+        next_cursor,
+    }))
 }

@@ -5,26 +5,29 @@ use actix_web::{HttpResponse, web};
 use saga_events::{ItemId, Service, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use svc_chassis::http::{Problem, resource};
+use svc_chassis::http::{Problem, Routes, resource};
 use svc_chassis::{Chassis, Error};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::OrderSvc;
 use crate::peers::Peers;
 
 /// The one route.
-pub fn routes(app: &mut web::ServiceConfig) {
-    resource("/setup-test-data").post(set_up).register(app);
+pub fn routes(routes: &mut Routes<'_>) {
+    resource("/setup-test-data").post(set_up).register(routes);
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
+#[schema(as = TestUser)]
 struct User {
     id: UserId,
     username: String,
     balance: i64,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
+#[schema(as = TestItem)]
 struct Item {
     id: ItemId,
     name: String,
@@ -32,7 +35,31 @@ struct Item {
     stock: i64,
 }
 
-/// `POST /setup-test-data`
+#[derive(Serialize, ToSchema)]
+#[schema(as = TestDataReady)]
+struct Ready {
+    success: bool,
+    message: &'static str,
+    data: TestData,
+}
+
+#[derive(Serialize, ToSchema)]
+struct TestData {
+    user: User,
+    items: [Item; 3],
+}
+
+/// Make a buyer and three items to play with
+///
+/// Their ids are fixed: a second call changes nothing.
+#[utoipa::path(
+    post, path = "/setup-test-data", operation_id = "setUpTestData", tag = "demo",
+    responses(
+        (status = 200, description = "They are there", body = Ready),
+        (status = 404, description = "The demo is off"),
+        (status = 503, description = "user-svc or item-svc is away"),
+    ),
+)]
 async fn set_up(
     svc: web::Data<OrderSvc>,
     chassis: web::Data<Chassis>,
@@ -48,11 +75,12 @@ async fn set_up(
         item(&svc.peers, "방패", "Round, and hardly dented.", 5_000, 30),
         item(&svc.peers, "회복물약", "Tastes of cherries.", 1_000, 100),
     )?;
-    Ok(HttpResponse::Ok().json(json!({
-        "success": true,
-        "message": "test data is ready",
-        "data": { "user": user, "items": [sword, shield, potion] },
-    })))
+    let items = [sword, shield, potion];
+    Ok(HttpResponse::Ok().json(Ready {
+        success: true,
+        message: "test data is ready",
+        data: TestData { user, items },
+    }))
 }
 
 async fn user(peers: &Peers) -> Result<User, Problem> {

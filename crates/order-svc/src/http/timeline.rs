@@ -6,32 +6,45 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::{OrderId, Timestamp};
 use saga_timeline::{Language, Timeline, explain};
 use serde::Serialize;
-use serde_json::json;
-use svc_chassis::http::{id_in_path, resource};
+use svc_chassis::http::{Routes, id_in_path, resource};
 use svc_chassis::{Chassis, Error};
+use utoipa::{IntoParams, ToSchema};
 
 use super::order_view::OrderView;
 use super::read;
 use crate::OrderSvc;
+use crate::conformance::Illegal;
 use crate::gather::Gatherer;
 
-pub fn routes(app: &mut web::ServiceConfig) {
+pub fn routes(routes: &mut Routes<'_>) {
     resource("/orders/{id}/timeline")
         .get(timeline)
-        .register(app);
+        .register(routes);
     resource("/orders/{id}/explain")
         .get(explained)
-        .register(app);
-    resource("/conformance").get(conformance).register(app);
+        .register(routes);
+    resource("/conformance").get(conformance).register(routes);
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TimelineOfOrder)]
 struct Told {
     order: OrderView,
     #[serde(flatten)]
     timeline: Timeline,
 }
 
+/// A purchase, as all six services tell it
+///
+/// Read from the services' own journals: there is no central store. Who does not answer is in `missing`.
+#[utoipa::path(
+    get, path = "/orders/{id}/timeline", operation_id = "getTimeline", tag = "orders",
+    params(("id" = OrderId, Path, description = "The purchase")),
+    responses(
+        (status = 200, description = "What happened, what comes next, and why that may be late", body = Told),
+        (status = 404, description = "`ORDER_NOT_FOUND`"),
+    ),
+)]
 async fn timeline(
     request: HttpRequest,
     svc: web::Data<OrderSvc>,
@@ -41,6 +54,35 @@ async fn timeline(
     Ok(HttpResponse::Ok().json(Told { order, timeline }))
 }
 
+/// The header, for the OpenAPI document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // it is read by hand
+struct LanguageHeader {
+    /// `en` or `ko`; English unless it is liked better.
+    #[param(rename = "Accept-Language", example = "ko")]
+    language: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Explained {
+    order_id: OrderId,
+    /// `en` or `ko`
+    language: &'static str,
+    /// One paragraph.
+    text: String,
+}
+
+/// A purchase in plain words
+#[utoipa::path(
+    get, path = "/orders/{id}/explain", operation_id = "explainOrder", tag = "orders",
+    params(("id" = OrderId, Path, description = "The purchase"), LanguageHeader),
+    responses(
+        (status = 200, description = "What happened, and what comes next", body = Explained),
+        (status = 404, description = "`ORDER_NOT_FOUND`"),
+    ),
+)]
 async fn explained(
     request: HttpRequest,
     svc: web::Data<OrderSvc>,
@@ -52,14 +94,29 @@ async fn explained(
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_LANGUAGE, language.tag()))
         .insert_header((VARY, "Accept-Language"))
-        .json(json!({"orderId": order.id(), "language": language.tag(), "text": text})))
+        .json(Explained {
+            order_id: order.id(),
+            language: language.tag(),
+            text,
+        }))
 }
 
-/// `GET /conformance`: of the purchases that were followed, those that went another way than the
-/// protocol allows.
+#[derive(Serialize, ToSchema)]
+struct Followed {
+    /// How many were followed, in the life of this process.
+    followed: u64,
+    /// Those that went another way, the latest 100.
+    orders: Vec<Illegal>,
+}
+
+/// Purchases that went another way than the protocol allows
+#[utoipa::path(
+    get, path = "/conformance", operation_id = "getConformance", tag = "orders",
+    responses((status = 200, description = "Of those that were followed", body = Followed)),
+)]
 async fn conformance(svc: web::Data<OrderSvc>) -> HttpResponse {
     let (followed, orders) = (svc.live.figures.timelines(), svc.live.findings.listed());
-    HttpResponse::Ok().json(json!({"followed": followed, "orders": orders}))
+    HttpResponse::Ok().json(Followed { followed, orders })
 }
 
 async fn tell(

@@ -6,6 +6,7 @@
 use diesel::prelude::*;
 use saga_events::{Event, EventType, OrderId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Act, DeadLetter, Filter, Operator, Reason, State};
 use crate::error::{Error, Fault};
@@ -17,7 +18,7 @@ use crate::writer::Tx;
 pub type Step<'a> = &'a dyn Fn(&mut Tx<'_>, &Event) -> Result<Outcome, Error>;
 
 /// What came of a replay.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Replayed {
     /// The dead letter.
@@ -40,7 +41,7 @@ pub struct Replayed {
 }
 
 /// How a replay ended. The first three settle the dead letter; after the others it stays open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", tag = "outcome")]
 pub enum Ending {
     /// The service stands in a new state with the purchase.
@@ -74,7 +75,7 @@ pub enum Ending {
 pub const MOST: i64 = 100;
 
 /// What came of replaying many.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayedAll {
     /// Whether all this was undone.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 use std::future::Future;
 use std::pin::Pin;
+use utoipa::IntoParams;
 
 use super::Problem;
 use crate::error::Error;
@@ -105,7 +106,7 @@ fn not_json(error: &serde_json::Error) -> Problem {
 }
 
 /// The field that serde names in its message but not in its path: a missing or an unknown one.
-fn named_in(error: &serde_json::Error) -> Option<String> {
+fn named_in(error: &impl ToString) -> Option<String> {
     let text = error.to_string();
     let rest = ["missing field `", "unknown field `", "duplicate field `"]
         .iter()
@@ -131,25 +132,31 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = std::future::Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let parsed = web::Query::<T>::from_query(request.query_string());
-        let refused = |error: actix_web::error::QueryPayloadError| {
-            Problem::malformed("query", error.to_string()).into()
-        };
-        std::future::ready(
-            parsed
-                .map(|query| Self(query.into_inner()))
-                .map_err(refused),
-        )
+        let pairs = form_urlencoded::parse(request.query_string().as_bytes());
+        let parsed = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs));
+        let parsed = parsed.map(Self).map_err(|error| {
+            let path = error.path().to_string();
+            let field = named_in(error.inner()).unwrap_or(if path == "." {
+                "query".to_owned()
+            } else {
+                path
+            });
+            Problem::malformed(field, error.inner()).into()
+        });
+        std::future::ready(parsed)
     }
 }
 
 /// `?limit=&cursor=`: a page of a list. A cursor is opaque to callers; it is the last row's id.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
     /// How many rows, 1 to 100; 100 unless given.
+    #[param(minimum = 1, maximum = 100)]
     pub limit: Option<i64>,
-    /// Where the page before ended.
+    /// The `nextCursor` of the page before.
+    #[param(format = Uuid)]
     pub cursor: Option<String>,
 }
 

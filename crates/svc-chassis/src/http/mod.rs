@@ -3,13 +3,17 @@
 mod body;
 mod dead_letters;
 mod edge;
+mod openapi;
 mod problem;
 mod resource;
 mod shared;
 pub mod sse;
 
 pub use body::{Body, Page, Query, id_in_path};
+pub(crate) use openapi::document;
+pub(crate) use shared::shared_routes;
+
 pub use edge::{RequestContext, edge};
 pub use problem::Problem;
-pub use resource::{Resource, resource};
-pub use shared::{AuditQuery, Own, Pages, audit_answer, own_audit, page_of, shared_routes};
+pub use resource::{Resource, Routes, resource};
+pub use shared::{AuditQuery, Own, Pages, audit_answer, own_audit, page_of};

@@ -5,9 +5,13 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::{Error, Fault};
+
+/// What an error answer is.
+pub(super) const CONTENT_TYPE: &str = "application/problem+json";
 
 /// An error answer. Its `detail` is for the caller; what is wrong inside goes to the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,28 +105,27 @@ impl Problem {
     }
 
     fn response(&self, request: Option<(&str, &str)>) -> HttpResponse {
-        let mut body = json!({
-            "type": format!("urn:saga:problem:{}", self.code),
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-            "code": self.code,
-        });
-        if let Some((path, request_id)) = request {
-            body["instance"] = path.into();
-            body["requestId"] = request_id.into();
-        }
-        if !self.fields.is_empty() {
-            let error =
-                |(field, message): &(String, String)| json!({"field": field, "message": message});
-            body["errors"] = self.fields.iter().map(error).collect();
-        }
+        let error = |(field, message): &(String, String)| WrongField {
+            field: field.clone(),
+            message: message.clone(),
+        };
+        let (path, request_id) = request.unzip();
+        let body = ProblemBody {
+            r#type: format!("urn:saga:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            instance: path,
+            request_id,
+            errors: self.fields.iter().map(error).collect(),
+        };
         let mut response = HttpResponse::build(self.status);
-        response.content_type("application/problem+json");
+        response.content_type(CONTENT_TYPE);
         if let Some(seconds) = self.retry_after_s {
             response.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
         }
-        response.body(body.to_string())
+        response.body(serde_json::to_string(&body).unwrap_or_default())
     }
 
     /// The status code.
@@ -134,6 +137,42 @@ impl Problem {
     pub fn code(&self) -> &'static str {
         self.code
     }
+}
+
+/// Why a request was not answered as it asked for. RFC 9457.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Problem)]
+pub(super) struct ProblemBody<'a> {
+    /// `urn:saga:problem:` and the code.
+    r#type: String,
+    /// The status in words.
+    title: &'a str,
+    /// The status code.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// A sentence for people: what is wrong, and what would not be.
+    detail: &'a str,
+    /// For machines: stable, in capitals.
+    code: &'a str,
+    /// The path that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'a str>,
+    /// The request's id, under which the service's log has the cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    /// What is wrong with which field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<WrongField>,
+}
+
+/// What is wrong with a field.
+#[derive(Serialize, ToSchema)]
+struct WrongField {
+    /// Its name, as it is spelled in the request.
+    field: String,
+    /// What is wrong, and what would not be.
+    message: String,
 }
 
 impl fmt::Display for Problem {

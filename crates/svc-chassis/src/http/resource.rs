@@ -1,5 +1,7 @@
 //! A path with its methods. Other methods are answered 405 with `Allow`.
 
+use std::collections::BTreeSet;
+
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{FromRequest, Handler, Responder, ResponseError, web};
@@ -7,15 +9,38 @@ use actix_web::{FromRequest, Handler, Responder, ResponseError, web};
 use super::Problem;
 use crate::metrics::Route;
 
+/// Where a service's paths are registered; it knows which there are.
+pub struct Routes<'a> {
+    app: &'a mut web::ServiceConfig,
+    known: BTreeSet<(&'static str, String)>,
+}
+
+impl<'a> Routes<'a> {
+    /// Of an application that has no paths yet.
+    pub(crate) fn new(app: &'a mut web::ServiceConfig) -> Self {
+        Self {
+            app,
+            known: BTreeSet::new(),
+        }
+    }
+
+    /// Every path with each of its methods.
+    pub(crate) fn known(self) -> BTreeSet<(&'static str, String)> {
+        self.known
+    }
+}
+
 /// A path and what can be done with it.
 pub struct Resource {
+    path: &'static str,
     resource: actix_web::Resource,
     methods: Vec<Method>,
 }
 
-/// Begins a path: `resource("/orders").post(create).register(app)`.
+/// Begins a path: `resource("/orders").post(create).register(routes)`.
 pub fn resource(path: &'static str) -> Resource {
     Resource {
+        path,
         // Where the edge finds which it was.
         resource: web::resource(path).app_data(Route(path)),
         methods: Vec::new(),
@@ -51,23 +76,29 @@ impl Resource {
         self
     }
 
-    /// Ends the path and adds it to the service.
-    pub fn register(self, app: &mut web::ServiceConfig) {
+    /// Ends the path and adds it to the service. Of two paths that match, the first answers.
+    pub fn register(self, routes: &mut Routes<'_>) {
+        let methods = self.methods.iter().map(ToString::to_string);
+        routes
+            .known
+            .extend(methods.map(|method| (self.path, method)));
         let allow = self
             .methods
             .iter()
             .map(Method::as_str)
             .collect::<Vec<_>>()
             .join(", ");
-        app.service(self.resource.default_service(web::to(move || {
-            let detail = format!("this path answers to {allow}");
-            let problem =
-                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
-            let mut response = problem.error_response();
-            if let Ok(value) = HeaderValue::from_str(&allow) {
-                response.headers_mut().insert(ALLOW, value);
-            }
-            std::future::ready(response)
-        })));
+        routes
+            .app
+            .service(self.resource.default_service(web::to(move || {
+                let detail = format!("this path answers to {allow}");
+                let problem =
+                    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
+                let mut response = problem.error_response();
+                if let Ok(value) = HeaderValue::from_str(&allow) {
+                    response.headers_mut().insert(ALLOW, value);
+                }
+                std::future::ready(response)
+            })));
     }
 }

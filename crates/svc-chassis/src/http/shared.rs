@@ -3,13 +3,15 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use diesel::prelude::*;
-use saga_audit::{Check, SagaRow};
-use saga_events::{OrderId, Timestamp};
+use saga_audit::{Check, Report, SagaRow};
+use saga_events::{OrderId, Service as Name, Timestamp};
+use saga_timeline::Journal;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use super::edge::Verdict;
-use super::{Problem, Query, id_in_path, resource};
+use super::problem::ProblemBody;
+use super::{Problem, Query, Routes, dead_letters, id_in_path, openapi, resource};
 use crate::audit;
 use crate::chassis::Chassis;
 use crate::error::Error;
@@ -19,21 +21,72 @@ use crate::outbox;
 use crate::service::Service;
 
 /// Adds the shared routes.
-pub fn shared_routes<S: Service>(app: &mut web::ServiceConfig) {
-    resource("/health/live").get(live).register(app);
-    resource("/health/ready").get(ready).register(app);
-    resource("/metrics").get(metrics::<S>).register(app);
-    resource("/audit").get(own_audit::<S>).register(app);
-    resource("/sagas").get(sagas::<S>).register(app);
-    resource("/sagas/{orderId}").get(saga::<S>).register(app);
-    super::dead_letters::routes::<S>(app);
+pub(crate) fn shared_routes<S: Service>(routes: &mut Routes<'_>) {
+    resource("/health/live").get(live).register(routes);
+    resource("/health/ready").get(ready).register(routes);
+    resource("/metrics").get(metrics::<S>).register(routes);
+    resource("/audit").get(own_audit::<S>).register(routes);
+    resource("/sagas").get(sagas::<S>).register(routes);
+    resource("/sagas/{orderId}").get(saga::<S>).register(routes);
+    dead_letters::routes::<S>(routes);
+    openapi::routes::<S>(routes);
 }
 
+/// The shared routes, for the document.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    paths(
+        live,
+        ready,
+        metrics,
+        own_audit,
+        sagas,
+        saga,
+        dead_letters::list,
+        dead_letters::show,
+        dead_letters::replay_one,
+        dead_letters::replay_all,
+        dead_letters::discard,
+        openapi::json,
+        openapi::to_page
+    ),
+    components(schemas(ProblemBody))
+)]
+pub(super) struct Api;
+
+#[derive(Serialize, ToSchema)]
+struct Live {
+    /// `live`, or `standing by` while another instance works on the file.
+    status: &'static str,
+}
+
+/// Whether the process runs
+#[utoipa::path(
+    get, path = "/health/live", operation_id = "isLive", tag = "service",
+    responses((status = 200, description = "It runs", body = Live)),
+)]
 async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(json!({"status": "live"}))
+    HttpResponse::Ok().json(Live { status: "live" })
 }
 
-/// Asks each dependency, changes nothing. Where one fails, the problem names it.
+#[derive(Serialize, ToSchema)]
+struct Ready {
+    /// `ready`
+    status: &'static str,
+    /// What was looked at.
+    checks: Vec<&'static str>,
+}
+
+/// Whether all that the service needs is there
+///
+/// Asks each dependency, changes nothing.
+#[utoipa::path(
+    get, path = "/health/ready", operation_id = "isReady", tag = "service",
+    responses(
+        (status = 200, description = "All of it", body = Ready),
+        (status = 503, description = "`NOT_READY`; `errors` names what is missing"),
+    ),
+)]
 async fn ready(chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
     let checks = chassis.readiness().await;
     let failing: Vec<(&str, &String)> = checks
@@ -41,8 +94,9 @@ async fn ready(chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
         .filter_map(|(name, result)| Some((*name, result.as_ref().err()?)))
         .collect();
     if failing.is_empty() {
-        let names: Vec<&str> = checks.iter().map(|(name, _)| *name).collect();
-        return Ok(HttpResponse::Ok().json(json!({"status": "ready", "checks": names})));
+        let checks = checks.iter().map(|(name, _)| *name).collect();
+        let status = "ready";
+        return Ok(HttpResponse::Ok().json(Ready { status, checks }));
     }
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let names: Vec<&str> = failing.iter().map(|(name, _)| *name).collect();
@@ -57,14 +111,29 @@ async fn ready(chassis: web::Data<Chassis>) -> Result<HttpResponse, Error> {
     Err(problem.with_retry_after(1).into())
 }
 
-/// `GET /metrics`, for Prometheus and what understands its format.
+/// Figures for Prometheus
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "getMetrics", tag = "service",
+    responses((
+        status = 200, description = "In the text format of OpenMetrics", body = String,
+        content_type = "application/openmetrics-text",
+    )),
+)]
 async fn metrics<S: Service>(scrape: web::Data<Scrape<S>>) -> Result<HttpResponse, Error> {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let page = scrape.page().await?;
     Ok(HttpResponse::Ok().content_type(OPEN_METRICS).body(page))
 }
 
-/// `GET /sagas/{orderId}`: what this service remembers of a purchase.
+/// What this service remembers of a purchase
+#[utoipa::path(
+    get, path = "/sagas/{orderId}", operation_id = "getSaga", tag = "service",
+    params(("orderId" = OrderId, Path, description = "The purchase")),
+    responses(
+        (status = 200, description = "Its row, and everything that it said about the purchase", body = Journal),
+        (status = 404, description = "`SAGA_NOT_FOUND`: it knows nothing of it"),
+    ),
+)]
 async fn saga<S: Service>(
     request: HttpRequest,
     chassis: web::Data<Chassis>,
@@ -76,17 +145,19 @@ async fn saga<S: Service>(
 }
 
 /// How a service's own audit is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct AuditQuery {
     /// `self`: the service's own part only, which is all that a service has but order-svc.
+    #[param(inline)]
     pub of: Option<Own>,
     /// `false`: only the totals, which cost less than the checks.
     pub checks: Option<bool>,
 }
 
 /// The service's own part.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Own {
     /// Spelled `self`.
@@ -94,11 +165,21 @@ pub enum Own {
     Me,
 }
 
-/// `GET /audit`: what this service says about itself. 503 where one of its own laws is violated,
-/// with the same body.
+/// What this service says about itself
+///
+/// Its totals and the laws that it can judge alone, in one read transaction. The checks read whole
+/// tables: minutes apart is often enough.
 ///
 /// # Errors
 /// The database's.
+#[utoipa::path(
+    get, path = "/audit", operation_id = "getAudit", tag = "service",
+    params(AuditQuery),
+    responses(
+        (status = 200, description = "Nothing is violated", body = Report),
+        (status = 503, description = "One of its laws is violated: the same body", body = Report),
+    ),
+)]
 pub async fn own_audit<S: Service>(
     Query(query): Query<AuditQuery>,
     service: web::Data<S>,
@@ -126,16 +207,36 @@ pub fn audit_answer(fine: bool, audit: &impl Serialize) -> HttpResponse {
 const MOST_IDS: usize = 500;
 const MOST_CHANGED: i64 = 10_000;
 
-#[derive(Debug, Deserialize)]
+/// One of three: a page (`after`, `limit`, `state`), `orders` alone, or `changedSince` with `limit`.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SagasQuery {
+    /// The last purchase of the page before.
     after: Option<OrderId>,
+    /// How many rows; of a page 1000 at most.
+    #[param(minimum = 1, maximum = 10_000)]
     limit: Option<i64>,
+    /// Only those in this state.
     state: Option<String>,
+    /// These purchases: at most 500 ids, separated by commas.
     orders: Option<String>,
+    /// Those that something was said about since, the latest first.
     changed_since: Option<Timestamp>,
 }
 
+#[derive(Serialize, ToSchema)]
+struct Sagas {
+    service: Name,
+    sagas: Vec<SagaRow>,
+}
+
+/// Where this service stands with purchases
+#[utoipa::path(
+    get, path = "/sagas", operation_id = "listSagas", tag = "service",
+    params(SagasQuery),
+    responses((status = 200, description = "In order of the purchases' ids", body = Sagas)),
+)]
 async fn sagas<S: Service>(
     Query(query): Query<SagasQuery>,
     chassis: web::Data<Chassis>,
@@ -145,7 +246,11 @@ async fn sagas<S: Service>(
         .readers
         .read(move |conn| Ok(which.rows::<S>(conn)?))
         .await?;
-    Ok(HttpResponse::Ok().json(json!({ "service": S::ME, "sagas": rows })))
+    let service = S::ME;
+    Ok(HttpResponse::Ok().json(Sagas {
+        service,
+        sagas: rows,
+    }))
 }
 
 /// Which rows are asked for.
@@ -263,21 +368,12 @@ impl<Id: ToString> Pages<Id> {
         self.limit + 1
     }
 
-    /// Makes the answer `{name: rows, nextCursor?}` of the rows that were read.
-    pub fn answer<T: Serialize>(
-        &self,
-        name: &str,
-        mut rows: Vec<T>,
-        id: impl Fn(&T) -> Id,
-    ) -> Value {
+    /// Cuts what was read to the page, and tells where the next one begins, if there is one.
+    pub fn cut<T>(&self, mut rows: Vec<T>, id: impl Fn(&T) -> Id) -> (Vec<T>, Option<String>) {
         let limit = usize::try_from(self.limit).unwrap_or(0);
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| more).map(|row| id(row).to_string());
-        let mut answer = json!({ name: rows });
-        if let Some(next) = next {
-            answer["nextCursor"] = next.into();
-        }
-        answer
+        (rows, next)
     }
 }

@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
 use tokio::sync::mpsc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use utoipa::IntoParams;
 
 use super::Problem;
 use crate::chassis::Chassis;
@@ -22,6 +23,16 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const RETRY_MS: u32 = 2_000;
 /// Frames that wait for a slow client; whoever feeds it waits, too.
 const WAITING: usize = 64;
+
+/// The header, for the OpenAPI document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // it is read by hand
+pub struct LastEventId {
+    /// Go on after the event with this id.
+    #[param(rename = "Last-Event-ID")]
+    last_event_id: Option<String>,
+}
 
 /// The places for clients. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -47,13 +47,13 @@ async fn who_acts_must_say_why_and_on_what() {
 
     let bad_paths = [
         ("/dead-letters/x/replay", 400, "id"),
-        ("/dead-letters/1/replay?dryRun=perhaps", 400, "query"),
-        ("/dead-letters/1/replay?type=payment.failed", 400, "query"),
+        ("/dead-letters/1/replay?dryRun=perhaps", 400, "dryRun"),
+        ("/dead-letters/1/replay?type=payment.failed", 400, "type"),
         ("/dead-letters/replay?type=payment.exploded", 400, "type"),
         ("/dead-letters/replay?limit=101", 400, "limit"),
         ("/dead-letters/replay?limit=0", 400, "limit"),
         ("/dead-letters/replay?cursor=x", 400, "cursor"),
-        ("/dead-letters/replay?dryrun=true", 400, "query"),
+        ("/dead-letters/replay?dryrun=true", 400, "dryrun"),
     ];
     for (path, status, field) in bad_paths {
         let refused = post(&system, path, why.clone()).await.expect(status);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The longest latency, in milliseconds: longer than any deadline that makes sense.
 const MAX_LATENCY_MS: u64 = 60_000;
@@ -10,20 +11,24 @@ const MAX_LATENCY_MS: u64 = 60_000;
 const MAX_SEED: u64 = (1 << 53) - 1;
 
 /// How the simulated gateway behaves.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Behaviour {
     /// Which gateway it is.
     pub kind: Kind,
     /// The share of new keys that is approved.
+    #[schema(value_type = f64, minimum = 0, maximum = 1)]
     pub approval_rate: Rate,
     /// The shortest time that a decision takes.
+    #[schema(value_type = u64, maximum = 60_000)]
     pub latency_min_ms: LatencyMs,
     /// The longest time that a decision takes.
+    #[schema(value_type = u64, maximum = 60_000)]
     pub latency_max_ms: LatencyMs,
     /// In which way it is away.
     pub outage: Outage,
     /// Chooses which of the orders are approved.
+    #[schema(value_type = u64, maximum = 9_007_199_254_740_991_u64)]
     pub seed: Seed,
 }
 
@@ -41,7 +46,7 @@ impl Behaviour {
 }
 
 /// Which gateway payments go to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
     /// The one in this crate.
@@ -49,7 +54,7 @@ pub enum Kind {
 }
 
 /// In which way the gateway is away. In none of them does the caller get an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Outage {
     /// It is there.

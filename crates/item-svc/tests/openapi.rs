@@ -1,0 +1,11 @@
+//! `openapi.json` beside this folder is what `GET /openapi.json` answers.
+
+use std::path::Path;
+
+use item_svc::ItemSvc;
+use svc_chassis::testing::documents::documented;
+
+#[test]
+fn the_document_tells_of_every_route() {
+    documented::<ItemSvc>(&Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json"));
+}
