@@ -78,7 +78,7 @@ pub struct Api;
 #[allow(dead_code)] // it is read by hand
 struct KnownTag {
     /// The `ETag` of the order that the caller has: 304 while it is still that.
-    #[param(rename = "If-None-Match")]
+    #[param(rename = "If-None-Match", nullable = false)]
     tag: Option<String>,
 }
 

@@ -21,6 +21,7 @@ pub struct KeyHeader {
     /// The same key twice makes one thing. Kept for a day.
     #[param(
         rename = "Idempotency-Key",
+        nullable = false,
         min_length = 1,
         max_length = 255,
         pattern = "^[ -~]+$"

@@ -14,7 +14,7 @@ const LONGEST_S: u64 = 30;
 #[allow(dead_code)] // it is read by hand
 pub struct PreferHeader {
     /// `wait=N`: answer when the purchase has ended, or after N seconds, 30 at most.
-    #[param(rename = "Prefer", example = "wait=5")]
+    #[param(rename = "Prefer", nullable = false, example = "wait=5")]
     prefer: Option<String>,
 }
 

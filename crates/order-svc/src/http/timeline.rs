@@ -60,7 +60,7 @@ async fn timeline(
 #[allow(dead_code)] // it is read by hand
 struct LanguageHeader {
     /// `en` or `ko`; English unless it is liked better.
-    #[param(rename = "Accept-Language", example = "ko")]
+    #[param(rename = "Accept-Language", nullable = false, example = "ko")]
     language: Option<String>,
 }
 

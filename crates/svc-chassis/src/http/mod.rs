@@ -10,7 +10,7 @@ mod shared;
 pub mod sse;
 
 pub use body::{Body, Page, Query, id_in_path};
-pub(crate) use openapi::document;
+pub(crate) use openapi::{document, own, shared as shared_document};
 pub(crate) use shared::shared_routes;
 
 pub use edge::{RequestContext, edge};

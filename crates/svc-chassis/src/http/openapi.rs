@@ -65,10 +65,28 @@ async fn page(request: HttpRequest) -> Result<HttpResponse, Error> {
 
 /// Everything that a service answers to: its own paths, then those that all have.
 pub(crate) fn document<S: Service>() -> OpenApi {
-    let mut document = S::api();
-    document.merge(shared::Api::openapi());
-    document.info = Info::new(S::ME.as_str(), env!("CARGO_PKG_VERSION"));
-    document.info.description = Some(S::ABOUT.to_owned());
+    let mut document = own::<S>();
+    document.merge(shared());
+    document
+}
+
+/// A service's own paths.
+pub(crate) fn own<S: Service>() -> OpenApi {
+    described(S::api(), S::ME.as_str(), S::ABOUT)
+}
+
+/// The paths that all services have.
+pub(crate) fn shared() -> OpenApi {
+    described(
+        shared::Api::openapi(),
+        "every service",
+        "What each of the six answers to, beside its own.",
+    )
+}
+
+fn described(mut document: OpenApi, title: &str, about: &str) -> OpenApi {
+    document.info = Info::new(title, env!("CARGO_PKG_VERSION"));
+    document.info.description = Some(about.to_owned());
     for operation in document.paths.paths.values_mut().flat_map(operations) {
         describe_problems(operation);
     }

@@ -30,7 +30,7 @@ const WAITING: usize = 64;
 #[allow(dead_code)] // it is read by hand
 pub struct LastEventId {
     /// Go on after the event with this id.
-    #[param(rename = "Last-Event-ID")]
+    #[param(rename = "Last-Event-ID", nullable = false)]
     last_event_id: Option<String>,
 }
 
