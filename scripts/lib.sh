@@ -172,3 +172,22 @@ want_prometheus() {
   warn "SKIPPED: prometheus and promtool are missing, so the rules and the dashboard in deploy/ are not tried."
   warn "Install them (brew install prometheus, pacman -S prometheus, apk add prometheus), then run this again."
 }
+
+# schemathesis on the path, if it can be had: from PyPI, into a folder below .run. Without it one test
+# is skipped, and says so.
+want_schemathesis() {
+  have schemathesis && return
+  local unpacked=$run/schemathesis
+  if [[ ! -x $unpacked/bin/schemathesis ]] && have python3; then
+    say "schemathesis is missing: installing it from PyPI into $unpacked"
+    mkdir -p $run
+    {
+      python3 -m venv $unpacked && $unpacked/bin/pip install --quiet schemathesis==4.32.5
+    } >$run/schemathesis.log 2>&1 || true
+  fi
+  PATH=$root/$unpacked/bin:$PATH
+  hash -r
+  have schemathesis && return
+  warn "SKIPPED: schemathesis is missing, so the OpenAPI documents are not held against the answers."
+  warn "Install it (pipx install schemathesis==4.32.5), then run this again."
+}

@@ -21,6 +21,7 @@ mod shop;
 mod soak;
 mod stage;
 mod system;
+mod wanted;
 
 pub use books::Books;
 pub use client::{Answer, Client};
@@ -38,3 +39,4 @@ pub use shop::{Ledger, Sale};
 pub use soak::Soak;
 pub use stage::Stage;
 pub use system::{Builder, System};
+pub use wanted::has;

@@ -125,7 +125,7 @@ struct StreamQuery {
     get, path = "/notifications/stream", operation_id = "streamNotifications", tag = "notifications",
     params(StreamQuery, LastEventId),
     responses((
-        status = 200, description = "Each `data` is a `Notification`", body = String,
+        status = 200, description = "Each `data` is a `Notification`", body = Frame,
         content_type = "text/event-stream",
     )),
 )]

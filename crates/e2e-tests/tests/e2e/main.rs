@@ -18,6 +18,7 @@ mod live;
 mod logs;
 mod metrics;
 mod network;
+mod openapi;
 mod overload;
 mod owners;
 mod planted;

@@ -3,11 +3,10 @@
 //! Needs `prometheus` and `promtool` on the path, as `scripts/test` provides them. Where they are
 //! missing these tests say so on the terminal, and prove nothing.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use e2e_tests::{Client, PATIENCE, Process, Sale, System, eventually, free_port};
+use e2e_tests::{Client, PATIENCE, Process, Sale, System, eventually, free_port, has};
 use saga_events::Service;
 use serde_json::Value;
 
@@ -17,23 +16,7 @@ fn deploy(file: &str) -> PathBuf {
         .join(file)
 }
 
-/// Whether a program can be run. If not, that is told past the test's own output, which is not shown
-/// of a test that passes.
-fn has(program: &str) -> bool {
-    let mut version = Command::new(program);
-    let version = version.arg("--version").stdout(Stdio::null());
-    let found = version
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !found {
-        let told = format!(
-            "\nSKIPPED: {program} is not on the path; the rules of deploy/ are not tried.\n"
-        );
-        std::io::stderr().write_all(told.as_bytes()).unwrap();
-    }
-    found
-}
+const UNTRIED: &str = "the rules of deploy/ are not tried";
 
 fn promtool(arguments: &[&str]) {
     let mut promtool = Command::new("promtool");
@@ -52,7 +35,7 @@ fn promtool(arguments: &[&str]) {
 
 #[test]
 fn promtool_accepts_the_configuration_and_every_rule_is_raised() {
-    if has("promtool") {
+    if has("promtool", UNTRIED) {
         promtool(&["check", "config", "prometheus.yml"]);
         promtool(&["test", "rules", "alerts.test.yml"]);
     }
@@ -129,7 +112,7 @@ async fn evaluated(client: &Client) -> Result<Vec<Value>, String> {
 
 #[tokio::test]
 async fn prometheus_scrapes_all_six_and_evaluates_every_rule_and_every_panel() {
-    if !has("prometheus") {
+    if !has("prometheus", UNTRIED) {
         return;
     }
     let system = System::start().await;

@@ -43,7 +43,7 @@ struct Resume {
     params(Resume, LastEventId),
     responses((
         status = 200, description = "Each `data` is an event as the bus carries it; `missed` where some were",
-        body = String, content_type = "text/event-stream",
+        body = Frame, content_type = "text/event-stream",
     )),
 )]
 async fn all(
@@ -85,7 +85,7 @@ async fn pass_on(mut watcher: Watcher, sink: Sink) -> Result<(), Gone> {
     responses(
         (
             status = 200, description = "Each `data` is an event of the timeline",
-            body = String, content_type = "text/event-stream",
+            body = Frame, content_type = "text/event-stream",
         ),
         (status = 204, description = "It has ended, and the caller has seen all of it"),
         (status = 404, description = "`ORDER_NOT_FOUND`"),

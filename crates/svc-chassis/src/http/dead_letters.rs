@@ -89,13 +89,32 @@ struct ReplayOneQuery {
 #[serde(deny_unknown_fields)]
 #[schema(as = Operator)]
 struct OperatorFields {
-    /// Why, for whoever reads the trail.
-    #[schema(required, nullable = false, min_length = 1, max_length = 500)]
-    #[param(required, min_length = 1, max_length = 500)]
+    /// Why, for whoever reads the trail. No control characters.
+    #[schema(
+        required,
+        nullable = false,
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
+    )]
+    #[param(
+        required,
+        min_length = 1,
+        max_length = 500,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
+    )]
     reason: Option<String>,
     /// Who: nobody is authenticated, so it is what the caller says.
-    #[schema(min_length = 1, max_length = 100)]
-    #[param(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
+    )]
+    #[param(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
+    )]
     by: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
 use tokio::sync::mpsc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Problem;
 use crate::chassis::Chassis;
@@ -59,7 +59,8 @@ impl Places {
 }
 
 /// One event of a stream.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, ToSchema)]
+#[schema(as = StreamedEvent)]
 pub struct Frame {
     /// What to resume after.
     pub id: String,
