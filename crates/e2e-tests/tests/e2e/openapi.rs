@@ -43,7 +43,8 @@ async fn the_page_comes_whole_from_the_service() {
     let first = page("/docs".to_owned()).await;
     assert_eq!(page("/docs/".to_owned()).await, first);
     let of_attribute = |name: &str| {
-        let values = first.split(&format!("{name}=\"")).skip(1);
+        let opening = format!("{name}=\"");
+        let values = first.split(&opening).skip(1);
         let values = values.map(|rest| rest.split('"').next().unwrap().to_owned());
         values.collect::<Vec<_>>()
     };
@@ -78,7 +79,7 @@ async fn schemathesis_finds_nothing() {
     // Something to read: a buyer, items, one purchase.
     let data = system
         .at(Service::Order)
-        .post("/setup-test-data", serde_json::json!({}))
+        .post("/setup-test-data", &serde_json::json!({}))
         .await;
     let data = &data.expect(200).body["data"];
     let order = serde_json::json!({
@@ -86,7 +87,7 @@ async fn schemathesis_finds_nothing() {
     });
     system
         .at(Service::Order)
-        .post("/orders", order)
+        .post("/orders", &order)
         .await
         .expect(201);
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemathesis.toml");
