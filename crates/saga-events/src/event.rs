@@ -43,7 +43,7 @@ pub struct Event {
     pub time: Timestamp,
     /// The event that directly caused this one.
     pub causation_id: Option<EventId>,
-    /// The trace of the HTTP request that began it all.
+    /// The trace of the HTTP request that began it all, and the span in which this was said.
     pub traceparent: Option<TraceParent>,
     /// What it says.
     pub message: Message,

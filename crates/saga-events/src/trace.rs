@@ -1,13 +1,19 @@
-//! The W3C trace context that a purchase carries from the HTTP request through every event.
+//! The W3C trace context that a purchase carries from the HTTP request through every event, and the
+//! ids of the spans on its way.
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::{EventId, Service};
+
 /// `00-<32 hex>-<16 hex>-<2 hex>`
 const LENGTH: usize = 55;
+/// Where the span's id is in it.
+const SPAN: Range<usize> = 36..52;
 
 /// A `traceparent` header of version 00: `00-<32 hex>-<16 hex>-<2 hex>`, neither id all zero.
 /// Source: W3C Trace Context. Every event carries one, so it is its text and nothing on the heap.
@@ -17,8 +23,7 @@ pub struct TraceParent([u8; LENGTH]);
 impl TraceParent {
     /// A new trace, for a request that came without one.
     pub fn new() -> Self {
-        let (trace, span) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
-        Self::of(trace.as_u128(), span.as_u64_pair().1, true)
+        Self::of(uuid::Uuid::now_v7().as_u128(), random(), true)
     }
 
     /// A span of a trace; neither id may be 0. `sampled`: somebody keeps it.
@@ -47,7 +52,63 @@ impl TraceParent {
 
     /// The id of the span that whatever carries this was caused by: 16 hexadecimal digits.
     pub fn span_id(&self) -> &str {
-        self.as_str().get(36..52).unwrap_or_default()
+        self.as_str().get(SPAN).unwrap_or_default()
+    }
+
+    /// A child of this span that nobody but its maker has to know.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        self.with_span(random())
+    }
+
+    /// The span of the step that one service takes on an event that carries this. It follows from the
+    /// event: what the service says meanwhile or later can name it as its parent, and nobody has to
+    /// remember it across a restart or an answer that takes long.
+    #[must_use]
+    pub fn step(&self, event: EventId, service: Service) -> Self {
+        self.derived(event, u64::from(service.port()))
+    }
+
+    /// The span in which something is said that no event has caused, with this attempt: so the steps
+    /// that follow a repeat are others than those of the first time.
+    #[must_use]
+    pub fn saying(&self, event: EventId, attempt: u32) -> Self {
+        // No port is that high.
+        self.derived(event, u64::from(attempt) << 16)
+    }
+
+    fn derived(&self, event: EventId, salt: u64) -> Self {
+        let parent = u64::from_str_radix(self.span_id(), 16).unwrap_or_default();
+        let event = event.uuid().as_u64_pair().1;
+        self.with_span(mixed(mixed(mixed(parent) ^ event) ^ salt))
+    }
+
+    /// The same trace with another span. On the way of every event, so only the digits change.
+    fn with_span(&self, id: u64) -> Self {
+        let mut text = self.0;
+        // All zero is no id.
+        let mut rest = id.max(1);
+        for digit in text[SPAN].iter_mut().rev() {
+            *digit = b"0123456789abcdef"[usize::from(rest as u8 & 15)];
+            rest >>= 4;
+        }
+        Self(text)
+    }
+
+    /// The same with nobody who keeps it.
+    #[must_use]
+    pub fn unsampled(self) -> Self {
+        let mut text = self.0;
+        text[LENGTH - 2..].copy_from_slice(b"00");
+        Self(text)
+    }
+
+    /// A number that belongs to the trace, evenly spread over all of them: what decides whether one
+    /// trace of so many is kept.
+    pub fn lot(&self) -> u64 {
+        let id = u128::from_str_radix(self.trace_id(), 16).unwrap_or_default();
+        // Where ids begin with the time they are far from evenly spread.
+        mixed(id as u64 ^ (id >> 64) as u64)
     }
 
     /// Whether somebody keeps this trace.
@@ -58,6 +119,18 @@ impl TraceParent {
             b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f'
         )
     }
+}
+
+fn random() -> u64 {
+    uuid::Uuid::now_v7().as_u64_pair().1
+}
+
+/// Each bit of the answer depends on each bit of the number: the finalizer of `SplitMix64`.
+const fn mixed(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 impl Default for TraceParent {
@@ -181,5 +254,52 @@ mod tests {
         assert_eq!(span.as_str(), text);
         assert_eq!(Ok(&span), text.parse().as_ref());
         assert!(span.is_sampled() && !TraceParent::of(1, 1, false).is_sampled());
+    }
+
+    #[test]
+    fn the_span_of_a_step_follows_from_event_and_service() {
+        use crate::{EventType, OrderId};
+        let request = TraceParent::of(0xabc, 7, true);
+        let order = OrderId::from_uuid(uuid::Uuid::from_u128(1));
+        let created = EventId::of(order, EventType::OrderCreated);
+        let (user, item) = (
+            request.step(created, Service::User),
+            request.step(created, Service::Item),
+        );
+        assert_eq!(user, request.step(created, Service::User));
+        assert!(user.as_str().parse::<TraceParent>().is_ok());
+        assert_eq!(user.trace_id(), request.trace_id());
+        assert!(user.is_sampled());
+        assert!(
+            !request
+                .clone()
+                .unsampled()
+                .step(created, Service::User)
+                .is_sampled()
+        );
+
+        let again = request.saying(created, 1);
+        let other = EventId::of(order, EventType::UserValidated);
+        let spans = [
+            request.clone(),
+            user.clone(),
+            item,
+            again.clone(),
+            request.saying(created, 2),
+            again.step(created, Service::User),
+            request.step(other, Service::User),
+            user.step(created, Service::User),
+            request.child(),
+            request.child(),
+        ];
+        let ids: std::collections::BTreeSet<_> = spans.iter().map(TraceParent::span_id).collect();
+        assert_eq!(ids.len(), spans.len(), "{spans:?}");
+    }
+
+    #[test]
+    fn lots_are_spread_evenly_though_ids_begin_with_the_time() {
+        let below = (0..1_000).filter(|_| TraceParent::new().lot() < u64::MAX / 4);
+        let below = below.count();
+        assert!((150..350).contains(&below), "{below} of 1000");
     }
 }
