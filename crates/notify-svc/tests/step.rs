@@ -94,7 +94,12 @@ fn the_inbox_and_notification_sent_are_committed_together() {
     };
     assert_eq!(sent.event_type(), EventType::NotificationSent);
     assert_eq!(sent.causation_id, Some(event.id));
-    assert_eq!(sent.traceparent, event.traceparent);
+    let step = event
+        .traceparent
+        .as_ref()
+        .unwrap()
+        .step(event.id, Name::Notify);
+    assert_eq!(sent.traceparent, Some(step));
     let inbox = notifications.inbox(Some(user));
     let [shown] = inbox.as_slice() else {
         panic!("{inbox:?}")

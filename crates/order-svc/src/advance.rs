@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use saga_events::{
-    Amount, Event, ItemId, OrderId, Purchase, Quantity, ReasonCode, TraceParent, UserId,
+    Amount, Event, EventId, ItemId, Message, OrderId, Purchase, Quantity, ReasonCode, Timestamp,
+    TraceParent, UserId,
 };
+use svc_chassis::traces::{Kind, Span, Traces};
 use svc_chassis::{Cause, Error, Outcome, Tx};
 
 use crate::live::Live;
@@ -110,7 +112,10 @@ pub fn advance(
     };
     let (before, now) = (stored.order.status, tx.now());
     let last_seq = match step.says {
-        Some(message) => tx.say(message, cause(event, &stored))?,
+        Some(message) => {
+            let cause = cause(event, &stored, &message);
+            tx.say(message, cause)?
+        }
         None => stored.last_seq,
     };
     let changed = order.status != before;
@@ -178,9 +183,42 @@ pub fn cancel(
 }
 
 /// What an order says belongs to the trace that began it, whoever made it speak.
-fn cause(event: Option<&Event>, stored: &StoredOrder) -> Cause {
+fn cause(event: Option<&Event>, stored: &StoredOrder, message: &Message) -> Cause {
+    let carried = event.and_then(|event| event.traceparent.clone());
     Cause {
         event: event.map(|event| event.id),
-        traceparent: stored.traceparent.clone(),
+        traceparent: match event {
+            Some(_) => carried.or_else(|| stored.traceparent.clone()),
+            None => stored.saying(message.event_type, message.attempt),
+        },
     }
+}
+
+/// Records the span of what an order has said last, where no event made it speak but a timer, or a
+/// request that is not its first.
+pub(crate) fn trace_said(
+    traces: &Traces,
+    stored: &StoredOrder,
+    at: Timestamp,
+    outcome: &'static str,
+) {
+    traces.record(stored.traceparent.as_ref(), |began| {
+        let (order, says) = (&stored.order, stored.order.status.says());
+        let (order_id, attempt) = (order.purchase.order_id, order.attempt);
+        let event = EventId::of(order_id, says);
+        Span::new(
+            Kind::Producer,
+            format!("send {says}"),
+            began.saying(event, attempt),
+            at,
+        )
+        .child_of(began)
+        .with("messaging.system", "redis")
+        .with("messaging.operation.type", "send")
+        .with("messaging.message.id", event.to_string())
+        .with("order.id", order_id.to_string())
+        .with("event.type", says.as_str())
+        .with("attempt", attempt)
+        .with("outcome", outcome)
+    });
 }

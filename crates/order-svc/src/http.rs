@@ -130,6 +130,7 @@ async fn cancel(
     let (stored, outcome) = chassis.writer.write(ask).await?;
     if matches!(outcome, Outcome::Changed(_)) {
         log_said(&stored, &RequestContext::of(&request).request_id);
+        advance::trace_said(&chassis.traces, &stored, stored.updated_at, outcome.label());
     }
     let status = match stored.order.status {
         Status::Pending | Status::Cancelling => StatusCode::ACCEPTED,

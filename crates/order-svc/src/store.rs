@@ -6,8 +6,8 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use saga_events::{
-    Amount, ItemId, OrderId, Purchase, Quantity, Reason, ReasonCode, Service, Timestamp,
-    TraceParent, UserId,
+    Amount, EventId, EventType, ItemId, OrderId, Purchase, Quantity, Reason, ReasonCode, Service,
+    Timestamp, TraceParent, UserId,
 };
 use svc_chassis::SagaRow;
 
@@ -42,6 +42,12 @@ impl StoredOrder {
     /// The id of its trace, 32 hexadecimal digits.
     pub fn trace_id(&self) -> Option<&str> {
         self.traceparent.as_ref().map(TraceParent::trace_id)
+    }
+
+    /// The span in which something is said of it that no event has caused.
+    pub fn saying(&self, event_type: EventType, attempt: u32) -> Option<TraceParent> {
+        let event = EventId::of(self.order.purchase.order_id, event_type);
+        Some(self.traceparent.as_ref()?.saying(event, attempt))
     }
 }
 

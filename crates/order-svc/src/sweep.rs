@@ -13,11 +13,12 @@ use saga_events::bus::stream;
 use saga_events::{EventId, OrderId, ReasonCode, Timestamp};
 use svc_chassis::outbox;
 use svc_chassis::singleton::{Fence, Singleton};
+use svc_chassis::traces::Traces;
 use svc_chassis::{Chassis, Error, Outcome, Tx, failpoint};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::advance::advance;
+use crate::advance::{advance, trace_said};
 use crate::config::OrderConfig;
 use crate::live::Live;
 use crate::patience::{Allowance, Turn};
@@ -189,7 +190,7 @@ impl Sweep {
         for done in jobs.join_all().await {
             match done {
                 Ok(Some((stored, at))) => {
-                    log_said(&stored, at);
+                    log_said(&self.chassis.traces, &stored, at);
                     failpoint!("sweep.mid");
                     said += 1;
                 }
@@ -240,13 +241,14 @@ pub fn take_up_one(
 }
 
 /// Nothing came in, so the line is about what went out.
-fn log_said(stored: &StoredOrder, at: Timestamp) {
+fn log_said(traces: &Traces, stored: &StoredOrder, at: Timestamp) {
     let (order, says) = (&stored.order, stored.order.status.says());
     let order_id = order.purchase.order_id;
     let (why, outcome) = match stored.repeats {
         0 => ("deadline passed: the pivot is asked to cancel", "changed"),
         _ => ("no news: said again", "repeated"),
     };
+    trace_said(traces, stored, at, outcome);
     tracing::info!(
         at_us = at.micros(), order.id = %order_id, event.r#type = says.as_str(),
         says = says.as_str(), attempt = order.attempt, outcome,

@@ -243,7 +243,8 @@ fn a_paid_order_completes_is_told_and_never_looked_at_again() {
     assert_eq!(outcome, Outcome::Changed("COMPLETED"));
     assert_eq!(said[0].event_type(), EventType::OrderCompleted);
     assert_eq!(said[0].causation_id, Some(event.id));
-    assert_eq!(said[0].traceparent.as_ref(), Some(&shop.trace));
+    let step = shop.trace.step(event.id, Service::Order);
+    assert_eq!(said[0].traceparent, Some(step));
     let completed = shop.find(id);
     assert_eq!(
         completed.due_at,
@@ -268,7 +269,8 @@ fn a_failed_order_keeps_the_reason_that_ended_it() {
     let (stored, said) = shop.take(id, Input::Cancel(ReasonCode::CancelledByUser));
     assert_eq!(stored.order.status, Status::Cancelling);
     assert_eq!(said[0].event_type(), EventType::OrderCancelRequested);
-    assert_eq!(said[0].traceparent.as_ref(), Some(&shop.trace));
+    let asking = shop.trace.saying(said[0].id, 0);
+    assert_eq!(said[0].traceparent, Some(asking));
     assert_eq!(shop.hear(&rolled_back(id)).0, Outcome::Changed("CANCELLED"));
     let cancelled = shop.find(id).order;
     assert_eq!(

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use saga_events::OrderId;
+use saga_events::{EventId, EventType, OrderId, Service, Timestamp, TraceParent};
+use svc_chassis::traces::{Kind, Span, Traces};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -45,6 +46,30 @@ impl Call {
     }
 }
 
+/// A charge to ask for, and the step that has made that necessary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// What to ask for.
+    pub charge: Charge,
+    /// The span of the step, the parent of the calls' spans.
+    pub step: Option<TraceParent>,
+}
+
+impl Due {
+    /// `carried`: the `traceparent` of the event that has made it necessary.
+    pub fn new(charge: Charge, carried: Option<&TraceParent>) -> Self {
+        let event = EventId::of(charge.order_id, EventType::ItemReserved);
+        let step = carried.map(|carried| carried.step(event, Service::Payment));
+        Self { charge, step }
+    }
+}
+
+impl From<Charge> for Due {
+    fn from(charge: Charge) -> Self {
+        Self { charge, step: None }
+    }
+}
+
 /// Asks a gateway until it has answered.
 pub struct Asker<G> {
     gateway: Arc<G>,
@@ -52,6 +77,7 @@ pub struct Asker<G> {
     /// Calls that may be open at a time; waiting to ask again holds none.
     calls: Semaphore,
     figures: Arc<Figures>,
+    traces: Traces,
 }
 
 impl<G: Gateway> Asker<G> {
@@ -63,7 +89,14 @@ impl<G: Gateway> Asker<G> {
             timeout,
             calls,
             figures: Arc::default(),
+            traces: Traces::default(),
         }
+    }
+
+    /// Makes each call a span.
+    #[must_use]
+    pub fn traced(self, traces: Traces) -> Self {
+        Self { traces, ..self }
     }
 
     /// What it counts.
@@ -72,12 +105,16 @@ impl<G: Gateway> Asker<G> {
     }
 
     /// Asks until the gateway has answered, for as long as it takes.
-    pub async fn ask(&self, charge: Charge) -> Authorization {
+    pub async fn ask(&self, due: impl Into<Due>) -> Authorization {
+        let Due { charge, step } = due.into();
         let (mut call, mut tries, mut delay) = (Call::Authorize, 0_u32, FIRST_DELAY);
         loop {
             let began = Instant::now();
             let told = self.make(call, charge).await;
-            self.figures.called(call, &told, began.elapsed());
+            let took = began.elapsed();
+            self.figures.called(call, &told, took);
+            let span = |step: &TraceParent| span(step, call, charge.order_id, &told, took);
+            self.traces.record(step.as_ref(), span);
             let (next, no_answer) = match call.then(told) {
                 Ok(authorization) => {
                     if tries > 0 {
@@ -121,6 +158,37 @@ impl<G: Gateway> Asker<G> {
                 "payment unknown: the gateway is asked again with the same key"
             );
         }
+    }
+}
+
+/// A call, as a child of the step that began it.
+fn span(
+    step: &TraceParent,
+    call: Call,
+    order_id: OrderId,
+    told: &Result<Option<Authorization>, Unknown>,
+    took: Duration,
+) -> Span {
+    let name = match call {
+        Call::Authorize => "charge gateway",
+        Call::LookUp => "look up gateway",
+    };
+    let span = Span::new(
+        Kind::Client,
+        name,
+        step.child(),
+        Timestamp::now().minus(took),
+    )
+    .child_of(step)
+    .with("order.id", order_id.to_string());
+    match told {
+        Ok(Some(Authorization { answer, reference })) => span
+            .with("gateway.answer", answer.as_str())
+            .with("gateway.reference", reference.clone()),
+        Ok(None) => span.with("gateway.answer", "not found"),
+        Err(why) => span
+            .with("gateway.answer", "unknown")
+            .failed(why.to_string()),
     }
 }
 

@@ -27,10 +27,10 @@ use svc_chassis::{Chassis, Error, Outcome, SagaRow, Service, Task, Tx};
 use tokio::sync::mpsc;
 use utoipa::OpenApi as _;
 
-use ask::Asker;
+use ask::{Asker, Due};
 use gateway::simulated::Simulated;
 use gateway::statement::{self, PAGE};
-use gateway::{Charge, Gateway, Unknown};
+use gateway::{Gateway, Unknown};
 use settle::Desk;
 
 pub use config::Config;
@@ -43,15 +43,18 @@ pub struct PaymentSvc {
     gateway: Arc<Simulated>,
     asker: Arc<Asker<Simulated>>,
     /// Charges to ask the gateway for, from the writer after each commit …
-    to_ask: mpsc::UnboundedSender<Charge>,
+    to_ask: mpsc::UnboundedSender<Due>,
     /// … to the one task that asks, which takes this end when it starts.
-    to_be_asked: Mutex<Option<mpsc::UnboundedReceiver<Charge>>>,
+    to_be_asked: Mutex<Option<mpsc::UnboundedReceiver<Due>>>,
 }
 
 impl PaymentSvc {
     /// With this gateway, whose calls end after this long; at most `max_calls` are open at a time.
     pub fn new(gateway: Arc<Simulated>, timeout: Duration, max_calls: usize) -> Self {
-        let asker = Asker::new(gateway.clone(), timeout, max_calls);
+        Self::with(gateway.clone(), Asker::new(gateway, timeout, max_calls))
+    }
+
+    fn with(gateway: Arc<Simulated>, asker: Asker<Simulated>) -> Self {
         let (to_ask, to_be_asked) = mpsc::unbounded_channel();
         Self {
             gateway,
@@ -63,7 +66,7 @@ impl PaymentSvc {
 
     /// The charges to ask the gateway for, each after the commit that makes it necessary; for the
     /// one who asks, so only once.
-    pub fn charges(&self) -> Option<mpsc::UnboundedReceiver<Charge>> {
+    pub fn charges(&self) -> Option<mpsc::UnboundedReceiver<Due>> {
         self.to_be_asked
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -88,16 +91,18 @@ impl Service for PaymentSvc {
             Database::from_url(&chassis.settings.database.url).map_err(anyhow::Error::msg)?;
         let book = config.book(database.path());
         let gateway = Arc::new(Simulated::open(&book, config.behaviour())?);
-        Ok(Self::new(gateway, config.timeout(), config.max_calls))
+        let asker = Asker::new(gateway.clone(), config.timeout(), config.max_calls);
+        Ok(Self::with(gateway, asker.traced(chassis.traces.clone())))
     }
 
     fn step(&self, tx: &mut Tx<'_>, event: &Event) -> Result<Outcome, Error> {
         let (outcome, charge) = store::apply(tx, event)?;
         if let Some(charge) = charge {
+            let due = Due::new(charge, event.traceparent.as_ref());
             let to_ask = self.to_ask.clone();
             // At shutdown nobody listens; the row says so, and it is asked after the next start.
             tx.after_commit(move || {
-                let _ = to_ask.send(charge);
+                let _ = to_ask.send(due);
             });
         }
         Ok(outcome)

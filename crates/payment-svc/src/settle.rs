@@ -12,8 +12,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::ask::Asker;
-use crate::gateway::{Authorization, Charge, Gateway};
+use crate::ask::{Asker, Due};
+use crate::gateway::{Authorization, Gateway};
 use crate::store;
 
 /// How long to wait with an answer that could not be stored.
@@ -46,7 +46,7 @@ impl<G: Gateway> Desk<G> {
     /// any more would hang until the next start.
     pub async fn run(
         self: Arc<Self>,
-        mut charges: mpsc::UnboundedReceiver<Charge>,
+        mut charges: mpsc::UnboundedReceiver<Due>,
     ) -> anyhow::Result<()> {
         let mut open = JoinSet::new();
         let left = self
@@ -60,23 +60,24 @@ impl<G: Gateway> Desk<G> {
                 "asking again for what was open at the last end"
             );
         }
-        for charge in left {
-            open.spawn(self.clone().settle(charge));
+        for due in left {
+            open.spawn(self.clone().settle(due));
         }
         loop {
             tokio::select! {
                 // What is open then stays `Authorizing`, and is asked again after the next start.
                 () = self.chassis.shutdown.cancelled() => return Ok(()),
-                Some(charge) = charges.recv() => drop(open.spawn(self.clone().settle(charge))),
+                Some(due) = charges.recv() => drop(open.spawn(self.clone().settle(due))),
                 Some(ended) = open.join_next() => ended.context("asking for a payment panicked")?,
             }
         }
     }
 
     /// Brings one payment to its end, however long that takes.
-    async fn settle(self: Arc<Self>, charge: Charge) {
+    async fn settle(self: Arc<Self>, due: Due) {
+        let charge = due.charge;
         failpoint!("gw.before_call");
-        let told = self.asker.ask(charge).await;
+        let told = self.asker.ask(due).await;
         failpoint!("gw.after_call");
         let _turn = self.storing.acquire().await;
         for tries in 1_u64.. {

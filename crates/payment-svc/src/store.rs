@@ -11,6 +11,7 @@ use saga_events::{
 };
 use svc_chassis::{Cause, Error, Outcome, SagaRow, Tx, cached_statement};
 
+use crate::ask::Due;
 use crate::gateway::{Authorization, Charge};
 use crate::saga::{Input, Payment, State, Step, step};
 use crate::schema::payments;
@@ -128,16 +129,18 @@ pub fn settle(
 ///
 /// # Errors
 /// The database's.
-pub fn authorizing(conn: &mut SqliteConnection) -> QueryResult<Vec<Charge>> {
+pub fn authorizing(conn: &mut SqliteConnection) -> QueryResult<Vec<Due>> {
     let rows = payments::table
         .filter(sql::<Bool>(AUTHORIZING))
         .order(payments::order_id)
-        .select((payments::order_id, payments::total_amount))
-        .load::<(OrderId, Option<Amount>)>(conn)?;
-    let charge = |(order_id, amount): (OrderId, Option<Amount>)| {
-        amount.map(|amount| Charge { order_id, amount })
+        .select(PaymentRow::as_select())
+        .load(conn)?;
+    let due = |row: PaymentRow| {
+        let carried = row.traceparent.as_ref().and_then(|text| text.parse().ok());
+        let charge = charge_of(&row.payment())?;
+        Some(Due::new(charge, carried.as_ref()))
     };
-    Ok(rows.into_iter().filter_map(charge).collect())
+    Ok(rows.into_iter().filter_map(due).collect())
 }
 
 /// One payment.

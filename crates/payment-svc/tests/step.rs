@@ -132,9 +132,11 @@ fn an_approval_is_stored_with_its_reference_and_answers_item_reserved() {
         panic!("{said:?}")
     };
     assert_eq!(processed.event_type(), EventType::PaymentProcessed);
-    // Cause and trace are those of the event that made us ask, though the answer came without.
+    // Cause and span are those of the event that made us ask, though the answer came without.
     assert_eq!(processed.causation_id, Some(reserved.id));
-    assert_eq!(processed.traceparent, reserved.traceparent);
+    let carried = reserved.traceparent.unwrap();
+    let step = carried.step(reserved.id, Name::Payment);
+    assert_eq!(processed.traceparent, Some(step));
     let shown = payments.payment(order).unwrap();
     assert_eq!(shown.gateway_reference.as_deref(), Some("Approved-1"));
     assert_eq!(shown.payment.reason, None);
@@ -230,6 +232,7 @@ fn what_is_authorizing_at_the_end_is_asked_again_after_the_start() {
     let mut payments = payments.reopen();
     let amount = Amount::new(300).unwrap();
     let left = store::authorizing(payments.bench.conn()).unwrap();
+    let left: Vec<Charge> = left.into_iter().map(|due| due.charge).collect();
     assert_eq!(
         left,
         [Charge {

@@ -11,7 +11,7 @@ use notify_svc::NotifySvc;
 use order_svc::OrderSvc;
 use order_svc::config::OrderConfig;
 use payment_svc::PaymentSvc;
-use payment_svc::ask::Call;
+use payment_svc::ask::{Call, Due};
 use payment_svc::gateway::Charge;
 use payment_svc::gateway::simulated::Simulated;
 use saga_events::{OrderId, Service};
@@ -50,7 +50,7 @@ pub struct World {
     /// Payments that payment-svc is asking for, in its memory.
     pub asking: Vec<Asking>,
     /// Where charges come from after a commit; payment-svc's memory.
-    pub charges: Option<UnboundedReceiver<Charge>>,
+    pub charges: Option<UnboundedReceiver<Due>>,
     /// Under which number the sweep writes.
     pub fences: Vec<Answer<Fence>>,
     /// The sweep's number.
@@ -208,7 +208,7 @@ impl World {
         }
         if let Some(conn) = self.payment.conn() {
             let open = payment_svc::store::authorizing(conn).map_err(|error| error.to_string())?;
-            self.asking = open.into_iter().map(first_call).collect();
+            self.asking = open.into_iter().map(|due| first_call(due.charge)).collect();
         }
         Ok(())
     }
@@ -275,11 +275,10 @@ impl World {
                 }
             }
             Service::Payment => {
-                while let Some(charge) = self.charges.as_mut().and_then(|from| from.try_recv().ok())
-                {
-                    self.asking.push(first_call(charge));
+                while let Some(due) = self.charges.as_mut().and_then(|from| from.try_recv().ok()) {
+                    self.asking.push(first_call(due.charge));
                     if self.air.goes_wrong(Fault::GatewayAskedTwice) {
-                        self.asking.push(first_call(charge));
+                        self.asking.push(first_call(due.charge));
                     }
                 }
             }

@@ -23,6 +23,7 @@ use crate::metrics::{Metrics, Scrape};
 use crate::relay::{Published, Relay};
 use crate::retention;
 use crate::service::Service;
+use crate::traces::{self, Traces};
 use crate::trimmer;
 use crate::writer::{Health, Writer};
 
@@ -30,7 +31,11 @@ use crate::writer::{Health, Writer};
 ///
 /// # Errors
 /// What kept it from starting, or which essential part ended.
-pub(crate) async fn run<S: Service>(settings: Settings, own: S::Config) -> anyhow::Result<()> {
+pub(crate) async fn run<S: Service>(
+    settings: Settings,
+    own: S::Config,
+    traces: &traces::Environment,
+) -> anyhow::Result<()> {
     let address = (settings.http.host.clone(), settings.http.port);
     let listener = TcpListener::bind(&address)
         .with_context(|| format!("http.port: cannot listen on {}:{}", address.0, address.1))?;
@@ -44,12 +49,16 @@ pub(crate) async fn run<S: Service>(settings: Settings, own: S::Config) -> anyho
             None => return Ok(()),
         },
     };
-    serve::<S>(settings, own, &database, listener, shutdown).await
+    let traces = Traces::start(traces, S::ME, &settings.instance).context("traces")?;
+    let ended = serve::<S>(settings, own, traces.clone(), &database, listener, shutdown).await;
+    traces.close().await;
+    ended
 }
 
 async fn serve<S: Service>(
     settings: Settings,
     own: S::Config,
+    traces: Traces,
     database: &Database,
     listener: TcpListener,
     shutdown: CancellationToken,
@@ -70,6 +79,7 @@ async fn serve<S: Service>(
         settings: settings.clone(),
         shutdown: shutdown.clone(),
         metrics: Metrics::new(S::ME),
+        traces,
         places: Places::default(),
         health,
     };
@@ -93,6 +103,7 @@ async fn serve<S: Service>(
         instance: settings.instance.clone(),
         limits: settings.consumer.clone(),
         metrics: chassis.metrics.steps.clone(),
+        traces: chassis.traces.clone(),
         shutdown: stop.clone(),
     };
     parts.spawn(async move { ("consumer", consumer.run().await) });

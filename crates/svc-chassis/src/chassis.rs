@@ -13,6 +13,7 @@ use crate::http::sse::Places;
 use crate::metrics::Metrics;
 use crate::outbox;
 use crate::relay::Published;
+use crate::traces::Traces;
 use crate::writer::{Health, Writer};
 
 /// What the parts of a service work with. Cheap to clone.
@@ -32,6 +33,8 @@ pub struct Chassis {
     pub shutdown: CancellationToken,
     /// What this instance counts.
     pub metrics: Metrics,
+    /// Where spans of traces go.
+    pub traces: Traces,
     /// The places for clients of its streams.
     pub places: Places,
     pub(crate) health: watch::Receiver<Health>,

@@ -14,6 +14,7 @@ use crate::config::{self, Owner, Settings};
 use crate::database::Database;
 use crate::service::Service;
 use crate::telemetry;
+use crate::traces;
 
 #[derive(Parser)]
 #[command(version)]
@@ -51,7 +52,9 @@ pub fn main<S: Service>() -> ExitCode {
         section: S::SECTION,
         defaults: S::DEFAULTS,
     };
-    let (settings, own) = match config::load::<S::Config>(owner, cli.config.as_deref()) {
+    let loaded = config::load::<S::Config>(owner, cli.config.as_deref());
+    let loaded = loaded.and_then(|loaded| Ok((loaded, traces::Environment::read()?)));
+    let ((settings, own), traces) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
             eprintln!("{name}: {error}");
@@ -59,7 +62,7 @@ pub fn main<S: Service>() -> ExitCode {
         }
     };
     let result = match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::<S>(settings, own),
+        Command::Serve => serve::<S>(settings, own, &traces),
         Command::Healthcheck => healthcheck(&settings),
         Command::Migrate => migrate::<S>(&settings),
         Command::CheckConfig => Ok(()),
@@ -73,9 +76,13 @@ pub fn main<S: Service>() -> ExitCode {
     }
 }
 
-fn serve<S: Service>(settings: Settings, own: S::Config) -> anyhow::Result<()> {
+fn serve<S: Service>(
+    settings: Settings,
+    own: S::Config,
+    traces: &traces::Environment,
+) -> anyhow::Result<()> {
     let _last_lines = telemetry::start(S::ME, &settings.log)?;
-    actix_web::rt::System::new().block_on(app::run::<S>(settings, own))
+    actix_web::rt::System::new().block_on(app::run::<S>(settings, own, traces))
 }
 
 fn migrate<S: Service>(settings: &Settings) -> anyhow::Result<()> {

@@ -160,7 +160,7 @@ impl Services {
 /// A configuration that cannot work, in one line: the key and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("configuration: {0}")]
-pub struct ConfigError(String);
+pub struct ConfigError(pub(crate) String);
 
 /// A configuration section that can say what is wrong with it.
 pub trait Validate {

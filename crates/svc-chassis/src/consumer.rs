@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saga_events::bus::{Bus, Delivery};
-use saga_events::{Event, EventType, Timestamp};
+use saga_events::{Event, EventType, Timestamp, TraceParent};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,7 @@ use crate::error::{Error, Fault};
 use crate::failpoint;
 use crate::metrics::Steps;
 use crate::service::{Outcome, Service};
+use crate::traces::{Kind, Span, Traces};
 use crate::writer::{Job, Tx, Writer};
 
 /// Reads events for a service until shutdown.
@@ -26,6 +27,7 @@ pub(crate) struct EventLoop<S> {
     pub instance: String,
     pub limits: Consumption,
     pub metrics: Arc<Steps>,
+    pub traces: Traces,
     pub shutdown: CancellationToken,
 }
 
@@ -94,6 +96,7 @@ impl<S: Service> EventLoop<S> {
         let (service, max_tries) = (self.service.clone(), self.limits.max_tries);
         Box::new(Step {
             metrics: Some(self.metrics.clone()),
+            traces: self.traces.clone(),
             _permit: Some(permit),
             ..Step::new(service, stream, delivery, max_tries, retry.clone())
         })
@@ -122,9 +125,12 @@ pub(crate) struct Step<S> {
     failures: u32,
     last_error: String,
     did: Option<Did>,
+    /// When: the time of its transaction.
+    at: Timestamp,
     retry: mpsc::UnboundedSender<Retry<S>>,
     /// Where it is counted, once it is on disk.
     metrics: Option<Arc<Steps>>,
+    traces: Traces,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -145,8 +151,10 @@ impl<S> Step<S> {
             failures: 0,
             last_error: String::new(),
             did: None,
+            at: Timestamp::now(),
             retry,
             metrics: None,
+            traces: Traces::default(),
             _permit: None,
         }
     }
@@ -156,7 +164,6 @@ enum Did {
     Applied {
         outcome: Outcome,
         said: Vec<EventType>,
-        at: Timestamp,
     },
     Dead(Reason, String),
 }
@@ -174,7 +181,6 @@ impl<S: Service> Job for Step<S> {
                 outcome => Did::Applied {
                     outcome,
                     said: tx.said_since(mark).iter().map(Event::event_type).collect(),
-                    at: tx.now(),
                 },
             },
         };
@@ -184,17 +190,18 @@ impl<S: Service> Job for Step<S> {
             failpoint!("dead_letter.before_commit");
         }
         tx.acknowledge(self.delivery.entry.clone());
-        self.did = Some(did);
+        (self.did, self.at) = (Some(did), tx.now());
         failpoint!("inbox.before_commit");
         Ok(())
     }
 
     fn committed(self: Box<Self>) {
         self.count();
+        self.trace();
         let entry = self.delivery.entry.id();
         match (&self.did, &self.delivery.event) {
-            (Some(Did::Applied { outcome, said, at }), Ok(event)) => {
-                log_applied(event, outcome, said, *at);
+            (Some(Did::Applied { outcome, said }), Ok(event)) => {
+                log_applied(event, outcome, said, self.at);
             }
             (Some(Did::Dead(reason, why)), Ok(event)) => tracing::error!(
                 order.id = %event.order_id(), event.r#type = %event.event_type(), event.id = %event.id,
@@ -237,6 +244,37 @@ impl<S: Service> Job for Step<S> {
     }
 }
 
+impl<S: Service> Step<S> {
+    /// A span from the beginning of the transaction until now.
+    fn trace(&self) {
+        let (Some(did), Ok(event)) = (&self.did, &self.delivery.event) else {
+            return;
+        };
+        self.traces.record(event.traceparent.as_ref(), |carried| {
+            // Only what says something can be somebody's parent, and happens once.
+            let id = match did {
+                Did::Applied {
+                    outcome: Outcome::Changed(_) | Outcome::Repeated,
+                    ..
+                } => carried.step(event.id, S::ME),
+                Did::Applied { .. } | Did::Dead(..) => carried.child(),
+            };
+            let span = span(event, id, self.at)
+                .child_of(carried)
+                .with("messaging.destination.name", self.stream.clone());
+            match did {
+                Did::Applied { outcome, said } => span
+                    .with("outcome", outcome.label())
+                    .with("says", Says(said).to_string()),
+                Did::Dead(reason, why) => span
+                    .with("outcome", "dead letter")
+                    .with("reason", reason.as_str())
+                    .failed(why.clone()),
+            }
+        });
+    }
+}
+
 impl<S> Step<S> {
     /// What it did is on disk.
     fn count(&self) {
@@ -253,6 +291,40 @@ impl<S> Step<S> {
             (Did::Applied { .. }, None) => {}
         }
     }
+}
+
+/// The span of a step, as far as it is known before.
+fn span(event: &Event, id: TraceParent, at: Timestamp) -> Span {
+    let name = format!("process {}", event.event_type());
+    Span::new(Kind::Consumer, name, id, at)
+        .with("messaging.system", "redis")
+        .with("messaging.operation.type", "process")
+        .with("messaging.message.id", event.id.to_string())
+        .with("order.id", event.order_id().to_string())
+        .with("event.type", event.event_type().as_str())
+        .with("attempt", event.message.attempt)
+}
+
+/// The step of a dead letter that is replayed. What that says names it as its parent, so it is a span
+/// like that of a delivery.
+pub(crate) fn replayed_step<S: Service>(
+    service: &S,
+    traces: &Traces,
+    tx: &mut Tx<'_>,
+    event: &Event,
+) -> Result<Outcome, Error> {
+    let outcome = service.step(tx, event)?;
+    if matches!(outcome, Outcome::Changed(_) | Outcome::Repeated) {
+        let (traces, event, at, label) = (traces.clone(), event.clone(), tx.now(), outcome.label());
+        tx.after_commit(move || {
+            traces.record(event.traceparent.as_ref(), |carried| {
+                span(&event, carried.step(event.id, S::ME), at)
+                    .child_of(carried)
+                    .with("outcome", label)
+            });
+        });
+    }
+    Ok(outcome)
 }
 
 /// One line an event: what came, what it did, what was said.

@@ -26,6 +26,7 @@ pub mod schema;
 pub mod service;
 pub mod singleton;
 pub mod testing;
+pub mod traces;
 pub mod writer;
 
 #[doc(hidden)]

@@ -75,6 +75,7 @@ pub(super) async fn create(
     let RequestContext {
         request_id,
         traceparent,
+        ..
     } = RequestContext::of(&request);
     let job = begin_once(svc.live.clone(), new, traceparent, key, place);
     let begun = match chassis.writer.write(job).await? {

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Body, Problem, Query, Routes, page_of, resource};
 use crate::chassis::Chassis;
+use crate::consumer::replayed_step;
 use crate::dead_letters::evidence::Form;
 use crate::dead_letters::replay::{self, Replayed, ReplayedAll};
 use crate::dead_letters::{self, DeadLetter, Filter, Operator, State, TrailEntry};
@@ -230,10 +231,12 @@ async fn replay_one<S: Service>(
     let id = number_in_path(&request)?;
     let operator = body.value.checked()?;
     let dry_run = query.dry_run;
+    let traces = chassis.traces.clone();
     let replayed = chassis
         .writer
         .write(move |tx| {
-            let step = |tx: &mut Tx<'_>, event: &Event| service.step(tx, event);
+            let step =
+                |tx: &mut Tx<'_>, event: &Event| replayed_step(&**service, &traces, tx, event);
             replay::one(tx, &step, id, &operator, dry_run)
         })
         .await?;
@@ -256,10 +259,12 @@ async fn replay_all<S: Service>(
     let pages = page_of::<i64>(query.limit, query.cursor.as_deref())?;
     let which = (query.r#type, pages.after, pages.limit);
     let operator = body.value.checked()?;
+    let traces = chassis.traces.clone();
     let replayed = chassis
         .writer
         .write(move |tx| {
-            let step = |tx: &mut Tx<'_>, event: &Event| service.step(tx, event);
+            let step =
+                |tx: &mut Tx<'_>, event: &Event| replayed_step(&**service, &traces, tx, event);
             replay::all(tx, &step, which, &operator, query.dry_run)
         })
         .await?;

@@ -1,7 +1,7 @@
 //! The edge: what happens to every request before and after its handler. Request id and trace in,
 //! origin checked, problem bodies completed, one log line for what went wrong, all of it counted.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -9,13 +9,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, ResponseError, web};
-use saga_events::TraceParent;
+use saga_events::{Timestamp, TraceParent};
 use uuid::Uuid;
 
 use super::Problem;
 use crate::chassis::Chassis;
 use crate::failpoint;
 use crate::metrics::{Method, Route};
+use crate::traces::{Kind, Span, Traces};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -24,8 +25,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct RequestContext {
     /// Taken over from `X-Request-Id` or made.
     pub request_id: String,
-    /// Continued from `traceparent` or begun.
+    /// The span of this request, in the trace of `traceparent` or in one that begins with it.
     pub traceparent: TraceParent,
+    /// The caller's span, where it has named one.
+    pub parent: Option<TraceParent>,
 }
 
 impl RequestContext {
@@ -35,21 +38,23 @@ impl RequestContext {
             .extensions()
             .get::<Self>()
             .cloned()
-            .unwrap_or_else(|| Self::new(request.headers()))
+            .unwrap_or_else(|| Self::new(request.headers(), &Traces::default()))
     }
 
-    fn new(headers: &HeaderMap) -> Self {
+    fn new(headers: &HeaderMap, traces: &Traces) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         // An id from outside goes into logs: printable, without spaces, and short, or not at all.
         let acceptable = |id: &&str| {
             !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic())
         };
+        let parent: Option<TraceParent> = text("traceparent").and_then(|text| text.parse().ok());
         let request_id = text("x-request-id").filter(acceptable).map(str::to_owned);
         Self {
             request_id: request_id.unwrap_or_else(|| Uuid::now_v7().to_string()),
-            traceparent: text("traceparent")
-                .and_then(|t| t.parse().ok())
-                .unwrap_or_default(),
+            traceparent: parent
+                .as_ref()
+                .map_or_else(|| traces.begin(), TraceParent::child),
+            parent,
         }
     }
 }
@@ -63,7 +68,10 @@ pub async fn edge(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let (began, method) = (Instant::now(), Method::from(request.method()));
-    let context = RequestContext::new(request.headers());
+    // An instance that stands by has no chassis yet: nothing to tell, and no traces.
+    let chassis = request.app_data::<web::Data<Chassis>>().cloned();
+    let traces = chassis.as_ref().map(|chassis| chassis.traces.clone());
+    let context = RequestContext::new(request.headers(), &traces.unwrap_or_default());
     request.extensions_mut().insert(context.clone());
     let answer = if is_foreign(&request) {
         let detail = "a state-changing call from another origin is not allowed";
@@ -84,13 +92,48 @@ pub async fn edge(
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         answer.headers_mut().insert(REQUEST_ID, id);
     }
-    // An instance that stands by has no chassis yet, and nothing to tell.
-    if let Some(chassis) = http.app_data::<web::Data<Chassis>>() {
+    if let Some(chassis) = chassis {
         let route = http.app_data::<Route>().copied().unwrap_or(Route::UNKNOWN);
+        let (status, took) = (answer.status(), began.elapsed());
         let requests = &chassis.metrics.requests;
-        requests.answered(route, method, answer.status().as_u16(), began.elapsed());
+        requests.answered(route, method, status.as_u16(), took);
+        if is_traced(&http, &context, route) {
+            let span = |id: &TraceParent| span(id, &http, &context, (route, method, status), took);
+            chassis.traces.record(Some(&context.traceparent), span);
+        }
     }
     Ok(answer)
+}
+
+/// What changes something, and what the caller wants to see in its trace; never what only looks
+/// whether the service is well.
+fn is_traced(http: &HttpRequest, context: &RequestContext, Route(path): Route) -> bool {
+    let is_probe = path.starts_with("/health/") || path == "/metrics";
+    !is_probe && (context.parent.is_some() || !http.method().is_safe())
+}
+
+/// The span of an answered request.
+fn span(
+    id: &TraceParent,
+    http: &HttpRequest,
+    context: &RequestContext,
+    (route, method, status): (Route, Method, StatusCode),
+    took: Duration,
+) -> Span {
+    let (method, path) = (method.as_str(), http.path().to_owned());
+    let began = Timestamp::now().minus(took);
+    let name = format!("{method} {}", route.0);
+    let mut span = Span::new(Kind::Server, name, id.clone(), began)
+        .with("http.request.method", method)
+        .with("http.route", route.0)
+        .with("http.response.status_code", i64::from(status.as_u16()))
+        .with("url.path", path)
+        .with("request.id", context.request_id.clone());
+    span.parent = context.parent.clone();
+    if status.is_server_error() {
+        return span.failed(status.canonical_reason().unwrap_or("a fault"));
+    }
+    span
 }
 
 /// A page of another site must not buy: browsers send `Origin` with every state-changing call.

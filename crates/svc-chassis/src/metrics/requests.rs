@@ -25,6 +25,13 @@ impl Route {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Method(&'static str);
 
+impl Method {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
 impl From<&actix_web::http::Method> for Method {
     fn from(method: &actix_web::http::Method) -> Self {
         const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];

@@ -31,7 +31,7 @@ pub(super) struct Said {
 pub struct Cause {
     /// The event that directly caused it.
     pub event: Option<EventId>,
-    /// The trace it belongs to.
+    /// What that event carries; where there is none, the span in which it is said.
     pub traceparent: Option<TraceParent>,
 }
 
@@ -62,6 +62,12 @@ impl Tx<'_> {
     /// The database's.
     pub fn say(&mut self, message: Message, cause: impl Into<Cause>) -> Result<i64, Error> {
         let Cause { event, traceparent } = cause.into();
+        let service = message.event_type.spec().publisher;
+        // Said in a step, it names that as its parent.
+        let traceparent = match event {
+            Some(event) => traceparent.map(|trace| trace.step(event, service)),
+            None => traceparent,
+        };
         let event = Event::new(message, event, traceparent, self.now);
         let seq = self.said.next_seq;
         outbox::append(self.conn, seq, &event)?;
