@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
-use saga_events::OrderId;
+use saga_events::{EventId, EventType, OrderId};
 
 /// A service's SQLite file.
 #[derive(Debug, Clone)]
@@ -31,6 +31,18 @@ pub struct DeadLetter {
     pub event_type: Option<String>,
     #[diesel(sql_type = Text)]
     pub event: String,
+}
+
+/// What the journal has of an event, and `GET /sagas/{orderId}` does not tell.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+#[allow(missing_docs)]
+pub struct Traced {
+    #[diesel(sql_type = Binary)]
+    pub event_id: EventId,
+    #[diesel(sql_type = Text)]
+    pub event_type: EventType,
+    #[diesel(sql_type = Text)]
+    pub traceparent: String,
 }
 
 #[derive(QueryableByName)]
@@ -98,6 +110,13 @@ impl File {
         let sql = "SELECT reason, error, attempts, stream, type AS event_type, event \
                    FROM dead_letters ORDER BY id";
         diesel::sql_query(sql).load(&mut self.open()).unwrap()
+    }
+
+    /// What the service has said about an order, as its journal has it, with the spans in which it did.
+    pub fn traced(&self, order: OrderId) -> Vec<Traced> {
+        let sql = "SELECT event_id, type AS event_type, traceparent FROM outbox WHERE order_id = ? ORDER BY seq";
+        let query = diesel::sql_query(sql).bind::<Binary, _>(order);
+        query.load(&mut self.open()).unwrap()
     }
 
     /// What was charged, by order: from the gateway's book.

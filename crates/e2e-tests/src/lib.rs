@@ -7,6 +7,7 @@
 mod books;
 pub mod chaos;
 mod client;
+mod collector;
 mod database;
 mod eventually;
 mod forge;
@@ -25,7 +26,8 @@ mod wanted;
 
 pub use books::Books;
 pub use client::{Answer, Client};
-pub use database::{DeadLetter, File};
+pub use collector::{Collector, Exported};
+pub use database::{DeadLetter, File, Traced};
 pub use eventually::{PATIENCE, eventually, together};
 pub use forge::{envelope, failure, settled};
 pub use model::{Account, Hold, Inventory, Item, Notification, Order, Payment, Said, Stack};

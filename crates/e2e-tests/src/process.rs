@@ -53,7 +53,7 @@ pub fn binary(name: &str) -> PathBuf {
     sure(binaries().find(name))
 }
 
-/// The binary of this name that has failpoints.
+/// The binary of this name that has failpoints and exports traces.
 pub fn binary_with_failpoints(name: &str) -> PathBuf {
     let path = binaries().folder().join("with-failpoints").join(name);
     assert!(

@@ -59,6 +59,17 @@ impl Builder {
             .set_for_all("SAGA__BUS__CLAIM_IDLE_MS", 1_000)
     }
 
+    /// Lets the services export their traces to this collector, soon: by the binaries that can.
+    #[must_use]
+    pub fn exporting_to(self, endpoint: &str) -> Self {
+        let binary = binary_with_failpoints(Service::Order.as_str());
+        let folder = binary.parent().unwrap_or(&binary);
+        Self(self.0.binaries_in(folder))
+            .set_for_all("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+            .set_for_all("OTEL_EXPORTER_OTLP_TIMEOUT", 500)
+            .set_for_all("OTEL_BSP_SCHEDULE_DELAY", 50)
+    }
+
     /// Puts a network between each service and Redis that can fail.
     #[must_use]
     pub fn with_a_network(self) -> Self {

@@ -34,3 +34,4 @@ mod singletons;
 mod standby;
 mod storage;
 mod timeline;
+mod traces;

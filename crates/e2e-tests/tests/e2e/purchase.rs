@@ -110,7 +110,7 @@ async fn the_trace_of_the_request_is_carried_through_every_event() {
     system.settled().await;
 
     let sql =
-        format!("SELECT count(*) AS number FROM outbox WHERE traceparent LIKE '00-{trace}-%'");
+        format!("SELECT count(*) AS number FROM outbox WHERE traceparent LIKE '00-{trace}-%-01'");
     let traced: i64 = Service::ALL
         .map(|service| system.file(service).number(&sql))
         .iter()
