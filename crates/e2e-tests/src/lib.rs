@@ -30,7 +30,9 @@ pub use collector::{Collector, Exported};
 pub use database::{DeadLetter, File, Traced};
 pub use eventually::{PATIENCE, eventually, together};
 pub use forge::{envelope, failure, settled};
-pub use model::{Account, Hold, Inventory, Item, Notification, Order, Payment, Said, Stack};
+pub use model::{
+    Account, COMPLETED, Hold, Inventory, Item, Notification, Order, Payment, Said, Stack,
+};
 pub use process::{Process, binary, binary_with_failpoints, free_port};
 pub use redis_server::RedisServer;
 pub use resources::{Bounds, Resources};

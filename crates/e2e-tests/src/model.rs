@@ -4,6 +4,21 @@ use saga_events::{EventId, EventType, ItemId, OrderId, ReasonCode, Service, Time
 use serde::Deserialize;
 use serde_json::Value;
 
+/// The types of the events of a purchase that completes, causes before effects.
+pub const COMPLETED: [&str; 11] = [
+    "order.created",
+    "user.validated",
+    "payment.reserved",
+    "inventory.reserved",
+    "item.reserved",
+    "payment.processed",
+    "item.deducted",
+    "inventory.confirmed",
+    "payment.confirmed",
+    "order.completed",
+    "notification.sent",
+];
+
 /// An order of order-svc.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-use e2e_tests::{PATIENCE, Sale, Stage, System, eventually};
+use e2e_tests::{COMPLETED, PATIENCE, Sale, Stage, System, eventually};
 use reqwest::{Method, Response};
 use saga_events::{OrderId, Service};
 use serde_json::Value;
@@ -107,20 +107,6 @@ fn types(frames: &[Frame]) -> Vec<&str> {
     frames.iter().map(|frame| frame.event.as_str()).collect()
 }
 
-const ALL: [&str; 11] = [
-    "order.created",
-    "user.validated",
-    "payment.reserved",
-    "inventory.reserved",
-    "item.reserved",
-    "payment.processed",
-    "item.deducted",
-    "inventory.confirmed",
-    "payment.confirmed",
-    "order.completed",
-    "notification.sent",
-];
-
 async fn with_sale() -> (System, Sale) {
     let system = System::start().await;
     let sale = Sale::of(system.user(1_000).await, system.item(10, 100).await);
@@ -135,10 +121,10 @@ async fn one_purchase_is_told_from_its_beginning_and_the_stream_ends_with_it() {
     let path = format!("/orders/{order}/events");
     let mut stream = Stream::open(&system, &path, None).await;
     let past = stream.take(3).await;
-    assert_eq!(types(&past), ALL[..3]);
+    assert_eq!(types(&past), COMPLETED[..3]);
     stage.resume(&system).await;
     let live = stream.rest().await;
-    assert_eq!(types(&live), ALL[3..]);
+    assert_eq!(types(&live), COMPLETED[3..]);
     for (n, frame) in (1..).zip(past.iter().chain(&live)) {
         assert_eq!(frame.data["n"], n);
         assert_eq!(frame.data["type"], frame.event);
@@ -148,11 +134,11 @@ async fn one_purchase_is_told_from_its_beginning_and_the_stream_ends_with_it() {
     let whole: Vec<&Frame> = past.iter().chain(&live).collect();
     for at in [0, 2, 5, 9] {
         let again = Stream::open(&system, &path, Some(&whole[at].id)).await;
-        assert_eq!(types(&again.rest().await), ALL[at + 1..], "{at}");
+        assert_eq!(types(&again.rest().await), COMPLETED[at + 1..], "{at}");
     }
     let by_query = format!("{path}?lastEventId={}", whole[8].id);
     let again = Stream::open(&system, &by_query, None).await.rest().await;
-    assert_eq!(types(&again), ALL[9..]);
+    assert_eq!(types(&again), COMPLETED[9..]);
     // Whoever has seen all is told not to come back.
     let last = &whole[10].id;
     assert_eq!(Stream::ask(&system, &path, Some(last)).await.status(), 204);
@@ -185,21 +171,21 @@ async fn all_purchases_are_seen_as_they_happen_and_by_whoever_comes_back() {
     let order = system.buy(sale).await.id;
     let is_of = |frame: &Frame| frame.data["subject"] == order.to_string();
     let mut seen = Vec::new();
-    while seen.len() < ALL.len() {
+    while seen.len() < COMPLETED.len() {
         let frame = stream.next().await.unwrap();
         if is_of(&frame) {
             seen.push(frame);
         }
     }
     let mut sorted = types(&seen);
-    sorted.sort_by_key(|name| ALL.iter().position(|known| known == name));
-    assert_eq!(sorted, ALL);
+    sorted.sort_by_key(|name| COMPLETED.iter().position(|known| known == name));
+    assert_eq!(sorted, COMPLETED);
     drop(stream);
 
     let other = system.buy(sale).await.id;
     let mut again = Stream::open(&system, "/events", Some(&seen[6].id)).await;
     let (mut rest, mut of_other) = (Vec::new(), Vec::new());
-    while of_other.len() < ALL.len() {
+    while of_other.len() < COMPLETED.len() {
         let frame = again.next().await.unwrap();
         assert_ne!(frame.event, "missed");
         if is_of(&frame) {
@@ -296,8 +282,8 @@ async fn the_tool_follows_one_purchase_to_its_end_and_all_until_it_is_stopped() 
     let order = system.buy(sale).await.id;
     let shown = system.sagactl(&["watch", &order.to_string()]).expect(0).out;
     let lines: Vec<&str> = shown.lines().collect();
-    assert_eq!(lines.len(), ALL.len(), "{shown}");
-    for (line, name) in lines.iter().zip(ALL) {
+    assert_eq!(lines.len(), COMPLETED.len(), "{shown}");
+    for (line, name) in lines.iter().zip(COMPLETED) {
         assert!(
             line.contains(name) && line.contains(&order.to_string()),
             "{line}"
@@ -320,7 +306,7 @@ async fn the_tool_follows_one_purchase_to_its_end_and_all_until_it_is_stopped() 
         line = first => line.unwrap(),
         () = buy => unreachable!(),
     };
-    assert!(ALL.iter().any(|name| line.contains(name)), "{line}");
+    assert!(COMPLETED.iter().any(|name| line.contains(name)), "{line}");
     tool.kill().unwrap();
     tool.wait().unwrap();
 }
