@@ -2,7 +2,7 @@
 //! from commits; what is in hand but not committed yet is counted on top.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use actix_web::http::StatusCode;
 use svc_chassis::http::Problem;
@@ -22,9 +22,12 @@ struct Counts {
     last_seq: AtomicI64,
 }
 
-/// The place of an order that is being made; it is free again when this is dropped, however the
-/// request ends.
-pub struct Place(Load);
+/// The place of an order that is being made; it is free again when this is left or dropped, however
+/// the request ends.
+pub struct Place {
+    load: Load,
+    left: AtomicBool,
+}
 
 impl Load {
     /// Nothing to do yet, with the limits as configured.
@@ -58,7 +61,10 @@ impl Load {
             ));
         }
         // Counted before it is compared: two requests never take the last place.
-        let place = Place(self.clone());
+        let place = Place {
+            load: self.clone(),
+            left: AtomicBool::new(false),
+        };
         let ahead = entering.fetch_add(1, Ordering::Relaxed) + open.load(Ordering::Relaxed);
         if ahead >= *max_open {
             return Err(overloaded("too many purchases are under way"));
@@ -93,9 +99,18 @@ impl Load {
     }
 }
 
+impl Place {
+    /// The order is made, and counted as such.
+    pub fn leave(&self) {
+        if !self.left.swap(true, Ordering::Relaxed) {
+            self.load.0.entering.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.0.entering.fetch_sub(1, Ordering::Relaxed);
+        self.leave();
     }
 }
 
@@ -137,6 +152,8 @@ mod tests {
         // One request fails, the other makes an order.
         drop(first);
         load.begun();
+        second.leave();
+        assert!(load.enter(0).is_ok(), "counted once");
         drop(second);
         let third = load.enter(0).unwrap();
         assert!(load.enter(0).is_err());

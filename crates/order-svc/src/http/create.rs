@@ -122,8 +122,8 @@ async fn quote(svc: &OrderSvc, order: NewOrder) -> Result<NewPurchase, Problem> 
     })
 }
 
-/// The writer's job. The place is the job's own: it is free again when the job is done, also when
-/// the client has gone meanwhile.
+/// The writer's job. The place is the job's own: it is left when the order is committed, before anybody
+/// is answered, or when the job ends without one, also when the client has gone meanwhile.
 fn begin_once(
     live: Arc<Live>,
     new: NewPurchase,
@@ -131,11 +131,13 @@ fn begin_once(
     key: Option<IdempotencyKey>,
     place: Place,
 ) -> impl FnMut(&mut Tx<'_>) -> Result<Made, Error> {
+    let place = Arc::new(place);
     move |tx| {
-        let _held_meanwhile = &place;
         let mut begun = None;
         let (id, _) = once(tx, key.as_ref(), |tx| {
             begun = Some(advance::begin(tx, &live, new, &trace)?);
+            let place = place.clone();
+            tx.after_commit(move || place.leave());
             Ok(new.order_id)
         })?;
         Ok(begun.map_or(Made::Before(id), Made::Now))
