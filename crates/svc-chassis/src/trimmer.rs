@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use saga_events::EventType;
 use saga_events::bus::Bus;
 
@@ -41,10 +42,9 @@ pub(crate) async fn run(service: saga_events::Service, chassis: Chassis) -> anyh
             .is_ok_and(|fence| fence.is_some())
         {
             trimmed_at = now;
-            for event_type in service.publishes() {
-                trim(&bus, event_type, &metrics.streams).await;
-                failpoint!("trimmer.mid");
-            }
+            // Beside each other: their commands reach Redis together.
+            let all = service.publishes();
+            join_all(all.map(|event_type| trim(&bus, event_type, &metrics.streams))).await;
         }
     }
     claim.release().await;
@@ -53,6 +53,7 @@ pub(crate) async fn run(service: saga_events::Service, chassis: Chassis) -> anyh
 
 async fn trim(bus: &Bus, event_type: EventType, streams: &Streams) {
     let trimmed = bus.trim(event_type).await;
+    failpoint!("trimmer.mid");
     if let Ok(trimmed) = &trimmed {
         streams.trimmed(event_type, *trimmed);
     }

@@ -17,12 +17,6 @@ pub struct Trimmed {
     pub lost: u64,
 }
 
-/// How far one group has come in a stream.
-struct Progress {
-    /// The lowest id that must stay: everything below is acknowledged. `None`: all must stay.
-    keep_from: Option<StreamId>,
-}
-
 type StreamId = (u64, u64);
 
 impl Bus {
@@ -43,79 +37,100 @@ impl Bus {
         Ok(sum)
     }
 
+    /// Two questions, and one where there is nothing to cut: this is asked several times a second.
     async fn trim_stream(&self, stream: &str, groups: &[Service]) -> Result<Trimmed, RedisError> {
         let connection = &mut self.connection.clone();
         if groups.is_empty() {
-            let cap = self.config.max_unconsumed_entries;
-            trim_command(connection, stream, "MAXLEN", &cap.to_string()).await?;
-            return Ok(Trimmed {
-                length: length(connection, stream).await?,
-                lost: 0,
-            });
+            let cap = self.config.max_unconsumed_entries.to_string();
+            let (_, length) = trim_and_count(connection, stream, "MAXLEN", &cap).await?;
+            return Ok(Trimmed { length, lost: 0 });
         }
-        let mut lowest: Option<StreamId> = None;
-        for group in groups {
-            match progress(connection, stream, *group).await?.keep_from {
-                Some(id) => lowest = Some(lowest.map_or(id, |low| low.min(id))),
-                // A group that does not exist has read nothing: nothing may go.
-                None => return self.cap(connection, stream).await,
-            }
-        }
-        if let Some((ms, sequence)) = lowest {
-            trim_command(connection, stream, "MINID", &format!("{ms}-{sequence}")).await?;
-        }
-        self.cap(connection, stream).await
+        let Some((length, keep_from)) = look(connection, stream, groups).await? else {
+            return Ok(Trimmed::default());
+        };
+        let Some((ms, sequence)) = keep_from else {
+            return self.cap(connection, stream, length).await;
+        };
+        let lowest = format!("{ms}-{sequence}");
+        let (_, length) = trim_and_count(connection, stream, "MINID", &lowest).await?;
+        self.cap(connection, stream, length).await
     }
 
     /// The last resort: a dead consumer must not fill Redis.
-    async fn cap(&self, connection: &mut Connection, stream: &str) -> Result<Trimmed, RedisError> {
-        let length = length(connection, stream).await?;
+    async fn cap(
+        &self,
+        connection: &mut Connection,
+        stream: &str,
+        length: u64,
+    ) -> Result<Trimmed, RedisError> {
         let cap = self.config.max_stream_entries;
         if length <= cap as u64 {
             return Ok(Trimmed { length, lost: 0 });
         }
-        let lost = trim_command(connection, stream, "MAXLEN", &cap.to_string()).await?;
-        Ok(Trimmed {
-            length: length.saturating_sub(lost),
-            lost,
-        })
+        let cap = cap.to_string();
+        let (lost, length) = trim_and_count(connection, stream, "MAXLEN", &cap).await?;
+        Ok(Trimmed { length, lost })
     }
 }
 
-async fn trim_command(
+/// Cuts a stream; how many entries were cut, and how many are left.
+async fn trim_and_count(
     connection: &mut Connection,
     stream: &str,
     by: &str,
     limit: &str,
-) -> Result<u64, RedisError> {
-    redis::cmd("XTRIM")
-        .arg(stream)
-        .arg(by)
-        .arg("=")
-        .arg(limit)
-        .query_async(connection)
-        .await
+) -> Result<(u64, u64), RedisError> {
+    let mut both = redis::pipe();
+    both.cmd("XTRIM").arg(stream).arg(by).arg("=").arg(limit);
+    both.cmd("XLEN").arg(stream);
+    both.query_async(connection).await
 }
 
 async fn length(connection: &mut Connection, stream: &str) -> Result<u64, RedisError> {
     redis::cmd("XLEN").arg(stream).query_async(connection).await
 }
 
+/// How many entries a stream has, and the lowest id that must stay, all below being acknowledged by
+/// each of these groups; none where all must stay. `None`: there is nothing in it.
+///
 /// `XINFO GROUPS` first, then `XPENDING`: an entry delivered in between is then above the group's
 /// position as we know it, and stays.
-async fn progress(
+async fn look(
     connection: &mut Connection,
     stream: &str,
-    group: Service,
-) -> Result<Progress, RedisError> {
-    let Some(Position { delivered, .. }) = position(connection, stream, group).await? else {
-        return Ok(Progress { keep_from: None });
+    groups: &[Service],
+) -> Result<Option<(u64, Option<StreamId>)>, RedisError> {
+    let mut all = redis::pipe();
+    // A group that is missing is an error of its own question only.
+    all.ignore_errors();
+    all.cmd("XLEN").arg(stream);
+    all.cmd("XINFO").arg("GROUPS").arg(stream);
+    for group in groups {
+        all.cmd("XPENDING").arg(stream).arg(group.as_str());
+    }
+    let replies: Vec<Result<Value, RedisError>> = all.query_async(connection).await?;
+    let mut replies = replies.into_iter();
+    let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
+    let length = match next()? {
+        Value::Int(length) => u64::try_from(length).unwrap_or(0),
+        _ => 0,
     };
-    let (_, lowest_pending) = pending(connection, stream, group).await?;
-    let after = (delivered.0, delivered.1.saturating_add(1));
-    Ok(Progress {
-        keep_from: Some(lowest_pending.map_or(after, |pending| pending.min(after))),
-    })
+    if length == 0 {
+        return Ok(None);
+    }
+    let positions = next()?;
+    let mut keep_from: Option<StreamId> = None;
+    for group in groups {
+        // A group that does not exist has read nothing: nothing may go.
+        let Some(Position { delivered, .. }) = position_of(&positions, *group) else {
+            return Ok(Some((length, None)));
+        };
+        let (_, lowest_pending) = pending_in(&next()?);
+        let after = (delivered.0, delivered.1.saturating_add(1));
+        let from = lowest_pending.map_or(after, |pending| pending.min(after));
+        keep_from = Some(keep_from.map_or(from, |lowest| lowest.min(from)));
+    }
+    Ok(Some((length, keep_from)))
 }
 
 /// Entries of the stream that the group has not acknowledged.
@@ -204,11 +219,17 @@ async fn position(
         .arg(stream)
         .query_async(connection)
         .await;
-    let groups = match reply {
-        Ok(Value::Array(groups)) => groups,
-        Ok(_) => return Ok(None),
-        Err(error) if error.to_string().contains("no such key") => return Ok(None),
-        Err(error) => return Err(error),
+    match reply {
+        Ok(groups) => Ok(position_of(&groups, group)),
+        Err(error) if error.to_string().contains("no such key") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// As `XINFO GROUPS` answers.
+fn position_of(groups: &Value, group: Service) -> Option<Position> {
+    let Value::Array(groups) = groups else {
+        return None;
     };
     for fields in groups {
         let Value::Array(fields) = fields else {
@@ -225,10 +246,10 @@ async fn position(
                 Some(Value::Int(unread)) => u64::try_from(*unread).ok(),
                 _ => None,
             };
-            return Ok(delivered.map(|delivered| Position { delivered, unread }));
+            return delivered.map(|delivered| Position { delivered, unread });
         }
     }
-    Ok(None)
+    None
 }
 
 /// How many entries are pending in the group, and the lowest of them.
@@ -242,14 +263,19 @@ async fn pending(
         .arg(group.as_str())
         .query_async(connection)
         .await?;
+    Ok(pending_in(&reply))
+}
+
+/// As `XPENDING` answers.
+fn pending_in(reply: &Value) -> (u64, Option<StreamId>) {
     let Value::Array(parts) = reply else {
-        return Ok((0, None));
+        return (0, None);
     };
     let count = match parts.first() {
         Some(Value::Int(count)) => u64::try_from(*count).unwrap_or(0),
         _ => 0,
     };
-    Ok((count, parts.get(1).and_then(text).and_then(parse_id)))
+    (count, parts.get(1).and_then(text).and_then(parse_id))
 }
 
 fn text(value: &Value) -> Option<&str> {
