@@ -3,6 +3,7 @@
 //! total is too large, that there is too much to do.
 
 mod audit;
+mod contract;
 mod create;
 mod events;
 mod order_view;
@@ -45,6 +46,7 @@ pub fn routes(routes: &mut Routes<'_>) {
         .register(routes);
     resource("/user/{id}/orders").get(of_user).register(routes);
     audit::routes(routes);
+    contract::routes(routes);
     events::routes(routes);
     queries::routes(routes);
     test_data::routes(routes);
@@ -68,7 +70,8 @@ pub fn routes(routes: &mut Routes<'_>) {
     queries::inventory,
     queries::items,
     test_data::set_up,
-    audit::audit
+    audit::audit,
+    contract::contract
 ))]
 pub struct Api;
 

@@ -68,8 +68,13 @@ impl Peers {
         made.ok_or_else(|| Problem::unavailable(service.as_str(), format!("PUT {path}: 404")))
     }
 
+    /// Where a service is: its base URL.
+    pub fn base(&self, service: Service) -> &str {
+        self.services.url(service).trim_end_matches('/')
+    }
+
     fn url(&self, service: Service, path: &str) -> String {
-        format!("{}{path}", self.services.url(service).trim_end_matches('/'))
+        format!("{}{path}", self.base(service))
     }
 }
 

@@ -106,6 +106,7 @@ impl FromStr for Service {
 
 /// What an event does to the purchase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
     /// A purchase begins.
