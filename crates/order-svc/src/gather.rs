@@ -153,7 +153,7 @@ impl Gatherer {
             }
             let config = self.chassis.bus.config();
             let stream = stream(partition_of(order, config.partitions), due.answers);
-            let behind = self.chassis.bus.behind(&stream, due.from);
+            let behind = self.chassis.bus.backlog(&stream, due.from);
             match tokio::time::timeout(REDIS, behind).await {
                 Ok(Ok(behind)) => drop(sources.behind.insert(due.from, behind)),
                 Ok(Err(_)) | Err(_) => sources.redis_up = false,

@@ -8,6 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, ResponseError, web};
 use anyhow::Context;
+use saga_events::Timestamp;
 use saga_events::bus::Bus;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -19,7 +20,7 @@ use crate::consumer::EventLoop;
 use crate::database::Database;
 use crate::http::sse::Places;
 use crate::http::{Problem, Routes, edge, resource, shared_routes};
-use crate::metrics::{Metrics, Scrape};
+use crate::metrics::{Looks, Metrics, Scrape};
 use crate::relay::{Published, Relay};
 use crate::retention;
 use crate::service::Service;
@@ -81,6 +82,7 @@ async fn serve<S: Service>(
         metrics: Metrics::new(S::ME),
         traces,
         places: Places::default(),
+        since: Timestamp::now(),
         health,
     };
     let service = Arc::new(S::open(&chassis, own)?);
@@ -124,8 +126,9 @@ async fn serve<S: Service>(
                 .unwrap_or_else(|_| Err(anyhow::anyhow!("the thread panicked"))),
         )
     });
-    let scrape = Scrape::new(service.clone(), chassis.clone(), database.path());
-    let server = http_server::<S>(&chassis, &service, scrape, listener)?;
+    let looks = Arc::new(Looks::new(service.clone(), chassis.clone()));
+    let scrape = Scrape::new(&*service, chassis.clone(), looks.clone(), database.path());
+    let server = http_server::<S>(&chassis, &service, looks, scrape, listener)?;
     let http = server.handle();
     parts.spawn(async move { ("http", server.await.map_err(Into::into)) });
     tracing::info!(
@@ -208,17 +211,19 @@ async fn drain(
 fn http_server<S: Service>(
     chassis: &Chassis,
     service: &Arc<S>,
+    looks: Arc<Looks<S>>,
     scrape: Scrape<S>,
     listener: TcpListener,
 ) -> anyhow::Result<actix_web::dev::Server> {
     let settings = chassis.settings.clone();
-    let scrape = web::Data::new(scrape);
+    let (looks, scrape) = (web::Data::from(looks), web::Data::new(scrape));
     let chassis = web::Data::new(chassis.clone());
     let service = web::Data::from(service.clone());
     let app = move || {
         App::new()
             .app_data(chassis.clone())
             .app_data(service.clone())
+            .app_data(looks.clone())
             .app_data(scrape.clone())
             .configure(|app| {
                 let mut routes = Routes::new(app);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::sqlite::SqliteConnection;
+use saga_events::Timestamp;
 use saga_events::bus::Bus;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +17,9 @@ use crate::outbox;
 use crate::relay::Published;
 use crate::traces::Traces;
 use crate::writer::{Health, Writer};
+
+/// A dependency, by its name, and what is wrong with it.
+pub(crate) type Checked = (&'static str, Result<(), String>);
 
 /// What the parts of a service work with. Cheap to clone.
 #[derive(Clone)]
@@ -37,35 +42,45 @@ pub struct Chassis {
     pub traces: Traces,
     /// The places for clients of its streams.
     pub places: Places,
+    /// When this process began to work.
+    pub since: Timestamp,
     pub(crate) health: watch::Receiver<Health>,
 }
 
 impl Chassis {
     /// The dependencies, each with what is wrong with it.
-    pub(crate) async fn readiness(&self) -> Vec<(&'static str, Result<(), String>)> {
+    pub(crate) async fn readiness(&self) -> Vec<Checked> {
+        let database = async {
+            let count = |conn: &mut SqliteConnection| Ok(crate::dead_letters::count(conn)?);
+            let read = self.readers.read(count).await;
+            read.map(drop).map_err(|error| error.to_string())
+        };
+        let redis = async {
+            let ping = tokio::time::timeout(Duration::from_secs(1), self.bus.ping()).await;
+            let answer = ping.map_err(|_| "no answer".to_owned());
+            answer.and_then(|answer| answer.map_err(|error| error.to_string()))
+        };
+        let (database, redis) = tokio::join!(database, redis);
+        self.judged(database, redis)
+    }
+
+    /// The same, of what was found of the database and of Redis.
+    pub(crate) fn judged(
+        &self,
+        database: Result<(), String>,
+        redis: Result<(), String>,
+    ) -> Vec<Checked> {
         let storage = match &*self.health.borrow() {
             Health::Good => Ok(()),
             Health::Storage(why) => Err(why.clone()),
         };
-        let database = match storage {
-            Ok(()) => self
-                .readers
-                .read(|conn| Ok(crate::dead_letters::count(conn)?))
-                .await
-                .map(drop)
-                .map_err(|error| error.to_string()),
-            wrong => wrong,
-        };
-        let ping = tokio::time::timeout(Duration::from_secs(1), self.bus.ping()).await;
-        let redis = ping.map_err(|_| "no answer".to_owned());
-        let redis = redis.and_then(|answer| answer.map_err(|error| error.to_string()));
         let running = if self.shutdown.is_cancelled() {
             Err("shutting down".to_owned())
         } else {
             Ok(())
         };
         vec![
-            ("database", database),
+            ("database", storage.and(database)),
             ("redis", redis),
             ("shutdown", running),
         ]

@@ -1,8 +1,8 @@
 //! What an instance of a service counts and measures, and how `GET /metrics` tells it.
 //!
 //! Counting is adding to a number that is already at hand: no lock, no allocation and no look-up of
-//! labels where events pass. Labels are written only when somebody asks (`page`), and what only
-//! Redis or the database knows is asked for then, too (`scrape`). Every label has a bounded set of
+//! labels where events pass. Labels are written only when somebody asks (`page`, `scrape`), and what
+//! only Redis or the database knows is asked for then, too (`look`). Every label has a bounded set of
 //! values: no id, no path, nothing that a caller chooses.
 //!
 //! Nothing is global: six services in one process count apart.
@@ -10,6 +10,7 @@
 mod batches;
 mod counter;
 mod histogram;
+mod look;
 mod os_process;
 mod page;
 mod requests;
@@ -22,6 +23,7 @@ pub use histogram::Histogram;
 pub use page::{Measures, Page};
 
 pub(crate) use batches::{Batches, Turn};
+pub(crate) use look::Looks;
 pub(crate) use requests::{Method, Route};
 pub(crate) use scrape::Scrape;
 pub(crate) use steps::Steps;

@@ -91,8 +91,8 @@ pub trait Service: Send + Sync + Sized + 'static {
         Vec::new()
     }
 
-    /// Brings up to date what of that only the database knows: called before a scrape, at most once
-    /// a second, in a read transaction.
+    /// Brings up to date what of that only the database knows: called before a scrape or a status,
+    /// a few times a second at most, in a read transaction.
     ///
     /// # Errors
     /// The database's.

@@ -55,10 +55,11 @@ pub struct BusConfig {
     pub trim_ms: u64,
 }
 
-/// What a consumer group has not acknowledged.
+/// What a consumer group has not read or not acknowledged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pending {
-    /// Entries that were read, and one more for each stream with entries that were not.
+    /// Entries that were read, and those that were not: one for each stream where Redis cannot count
+    /// them.
     pub entries: u64,
     /// How old the oldest of them is, by Redis' clock; `None`: there is none.
     pub oldest: Option<Duration>,
@@ -110,22 +111,18 @@ impl Bus {
         Ok(redis::cmd("PING").query_async(&mut connection).await?)
     }
 
-    /// How many entries of one stream the group of its consumer has not acknowledged: a repeat
-    /// waits while there are any. A stream or group that does not exist has no backlog.
+    /// How many entries of one stream its consumer has not read or not acknowledged: a repeat waits
+    /// while there are any. A stream or group that does not exist has no backlog. Redis may be unable
+    /// to count those that were not read, and then they are one.
     ///
     /// # Errors
     /// Redis is not reached.
     pub async fn backlog(&self, stream: &str, consumer: Service) -> Result<u64, BusError> {
-        Ok(trim::backlog(&mut self.connection.clone(), stream, consumer).await?)
-    }
-
-    /// How many entries of one stream its consumer has not read or not acknowledged, for people: Redis
-    /// may be unable to count those that were not read, and then they are one.
-    ///
-    /// # Errors
-    /// Redis is not reached.
-    pub async fn behind(&self, stream: &str, consumer: Service) -> Result<u64, BusError> {
-        Ok(trim::behind(&mut self.connection.clone(), stream, consumer).await?)
+        Ok(
+            trim::waiting(&mut self.connection.clone(), stream, consumer)
+                .await?
+                .0,
+        )
     }
 
     /// What this service has not acknowledged of all the streams that it reads.

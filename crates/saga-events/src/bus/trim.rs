@@ -133,30 +133,23 @@ async fn look(
     Ok(Some((length, keep_from)))
 }
 
-/// Entries of the stream that the group has not acknowledged.
-pub(super) async fn backlog(
-    connection: &mut Connection,
-    stream: &str,
-    group: Service,
-) -> Result<u64, RedisError> {
-    Ok(waiting(connection, stream, group).await?.0)
-}
-
-/// How many entries the group has read and not acknowledged, and one more where some are not even
-/// read; and the time in the oldest one's id, in milliseconds since 1970 by Redis' clock.
+/// How many entries the group has not read or not acknowledged, and the time in the oldest one's id,
+/// in milliseconds since 1970 by Redis' clock. Redis cannot always count what was not read, after a
+/// stream was cut: then it counts as one.
 pub(super) async fn waiting(
     connection: &mut Connection,
     stream: &str,
     group: Service,
 ) -> Result<(u64, Option<u64>), RedisError> {
-    let Some(Position { delivered, .. }) = position(connection, stream, group).await? else {
+    let Some(Position { delivered, unread }) = position(connection, stream, group).await? else {
         let oldest = first_after(connection, stream, (0, 0)).await?;
         return Ok((length(connection, stream).await?, oldest.map(|(ms, _)| ms)));
     };
     let (pending, lowest) = pending(connection, stream, group).await?;
-    let unread = first_after(connection, stream, delivered).await?;
-    let oldest = lowest.or(unread).map(|(ms, _)| ms);
-    Ok((pending + u64::from(unread.is_some()), oldest))
+    let first = first_after(connection, stream, delivered).await?;
+    let unread = first.map_or(0, |_| unread.unwrap_or(1).max(1));
+    let oldest = lowest.or(first).map(|(ms, _)| ms);
+    Ok((pending + unread, oldest))
 }
 
 /// The id of the first entry after this one.
@@ -181,23 +174,6 @@ async fn first_after(
         _ => None,
     };
     Ok(id)
-}
-
-/// How many entries the group has read and not acknowledged, or not read. Redis cannot always count
-/// the latter, after a stream was cut: then they count as one.
-pub(super) async fn behind(
-    connection: &mut Connection,
-    stream: &str,
-    group: Service,
-) -> Result<u64, RedisError> {
-    let unread = match position(connection, stream, group).await? {
-        None => return length(connection, stream).await,
-        Some(Position { unread, .. }) => unread,
-    };
-    match unread {
-        Some(unread) => Ok(unread + pending(connection, stream, group).await?.0),
-        None => backlog(connection, stream, group).await,
-    }
 }
 
 /// How far a group has read.

@@ -8,6 +8,7 @@ mod problem;
 mod resource;
 mod shared;
 pub mod sse;
+mod status;
 
 pub use body::{Body, Page, Query, id_in_path};
 pub(crate) use openapi::{document, own, shared as shared_document};
@@ -17,3 +18,4 @@ pub use edge::{RequestContext, edge};
 pub use problem::Problem;
 pub use resource::{Resource, Routes, resource};
 pub use shared::{AuditQuery, Own, Pages, audit_answer, own_audit, page_of};
+pub use status::Status;

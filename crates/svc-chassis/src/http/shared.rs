@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::edge::Verdict;
 use super::problem::ProblemBody;
-use super::{Problem, Query, Routes, dead_letters, id_in_path, openapi, resource};
+use super::{Problem, Query, Routes, dead_letters, id_in_path, openapi, resource, status};
 use crate::audit;
 use crate::chassis::Chassis;
 use crate::error::Error;
@@ -25,6 +25,9 @@ pub(crate) fn shared_routes<S: Service>(routes: &mut Routes<'_>) {
     resource("/health/live").get(live).register(routes);
     resource("/health/ready").get(ready).register(routes);
     resource("/metrics").get(metrics::<S>).register(routes);
+    resource("/status")
+        .get(status::status::<S>)
+        .register(routes);
     resource("/audit").get(own_audit::<S>).register(routes);
     resource("/sagas").get(sagas::<S>).register(routes);
     resource("/sagas/{orderId}").get(saga::<S>).register(routes);
@@ -39,6 +42,7 @@ pub(crate) fn shared_routes<S: Service>(routes: &mut Routes<'_>) {
         live,
         ready,
         metrics,
+        status::status,
         own_audit,
         sagas,
         saga,

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use saga_events::{Event, EventType};
+
 use super::{Counter, Histogram, Measures, Page};
 
 /// The writer's figures. Only the writer's thread adds to them.
@@ -14,6 +16,8 @@ pub(crate) struct Batches {
     busy_micros: Counter,
     checkpoints: Counter,
     last_seq: AtomicI64,
+    /// One for each event type: events that were committed to the outbox.
+    said: [Counter; EventType::ALL.len()],
     /// Batches that ran again, a savepoint around each job.
     pub apart: Counter,
     /// Jobs that failed alone, with an error of their own.
@@ -43,6 +47,7 @@ impl Default for Batches {
             busy_micros: count(),
             checkpoints: count(),
             last_seq: AtomicI64::new(0),
+            said: Default::default(),
             apart: count(),
             failed: count(),
             refused: count(),
@@ -54,6 +59,18 @@ impl Batches {
     /// A `COMMIT` has succeeded, and took this long.
     pub fn committed(&self, took: Duration) {
         self.commits.took(took);
+    }
+
+    /// These were said, and that is on disk.
+    pub fn said(&self, events: &[Event]) {
+        for event in events {
+            self.said[event.event_type() as usize].add(1);
+        }
+    }
+
+    /// How many events of this type were said since the start.
+    pub fn said_of(&self, event_type: EventType) -> u64 {
+        self.said[event_type as usize].get()
     }
 
     /// A batch is over.

@@ -10,43 +10,30 @@ use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 use saga_events::Timestamp;
 use saga_events::bus::Pending;
-use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
 
+use super::look::{Looks, Seen, Stored};
 use super::os_process::OsProcess;
 use super::{Measures, Page};
 use crate::chassis::Chassis;
 use crate::error::Error;
 use crate::service::Service;
 use crate::writer::Health;
-use crate::{dead_letters, outbox};
 
 /// What is asked for at a scrape is asked for again only after this.
 const FRESH: Duration = Duration::from_secs(1);
-/// Redis may take so long to answer a scrape.
-const REDIS: Duration = Duration::from_secs(1);
 
 /// Answers scrapes of one instance of a service.
 pub(crate) struct Scrape<S> {
-    service: Arc<S>,
+    looks: Arc<Looks<S>>,
     state: Arc<State>,
     registry: Registry,
-    looked: Mutex<Option<Instant>>,
 }
 
 /// The state of the instance as it was looked at last.
 struct State {
     chassis: Chassis,
     database: PathBuf,
-    seen: RwLock<Seen>,
-}
-
-/// What has to be asked for. `None`: there was no answer.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    pending: Option<Pending>,
-    dead_letters: Option<i64>,
-    unpublished_since: Option<Option<Timestamp>>,
+    seen: RwLock<Option<Seen>>,
 }
 
 /// Something to tell, as the registry takes it.
@@ -61,7 +48,7 @@ impl Collector for Collected {
 
 impl<S: Service> Scrape<S> {
     /// Of the service that works with this chassis on this file.
-    pub fn new(service: Arc<S>, chassis: Chassis, database: &Path) -> Self {
+    pub fn new(service: &S, chassis: Chassis, looks: Arc<Looks<S>>, database: &Path) -> Self {
         let state = Arc::new(State {
             chassis,
             database: database.to_owned(),
@@ -84,10 +71,9 @@ impl<S: Service> Scrape<S> {
             registry.register_collector(Box::new(Collected(measures)));
         }
         Self {
-            service,
+            looks,
             state,
             registry,
-            looked: Mutex::default(),
         }
     }
 
@@ -97,44 +83,15 @@ impl<S: Service> Scrape<S> {
     /// # Errors
     /// None that can be met: writing to a string does not fail.
     pub async fn page(&self) -> Result<String, Error> {
-        let mut looked = self.looked.lock().await;
-        if looked.is_none_or(|at| at.elapsed() >= FRESH) {
-            let seen = self.look().await;
-            *self
-                .state
-                .seen
-                .write()
-                .unwrap_or_else(PoisonError::into_inner) = seen;
-            *looked = Some(Instant::now());
-        }
-        drop(looked);
+        let seen = self.looks.seen(FRESH).await;
+        *self
+            .state
+            .seen
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(seen);
         let mut page = String::new();
         text::encode(&mut page, &self.registry).map_err(Error::internal)?;
         Ok(page)
-    }
-
-    async fn look(&self) -> Seen {
-        let Chassis {
-            readers,
-            bus,
-            published,
-            ..
-        } = &self.state.chassis;
-        let (service, from) = (self.service.clone(), published.seq() + 1);
-        let stored = readers.read(move |conn| {
-            service.look(conn)?;
-            Ok((dead_letters::count(conn)?, outbox::time_from(conn, from)?))
-        });
-        let (pending, stored) = tokio::join!(timeout(REDIS, bus.pending()), stored);
-        let stored = stored.inspect_err(|error| {
-            tracing::warn!(%error, "a scrape could not read the database; some figures are missing");
-        });
-        let (dead_letters, unpublished_since) = stored.ok().unzip();
-        Seen {
-            pending: pending.ok().and_then(Result::ok),
-            dead_letters,
-            unpublished_since,
-        }
     }
 }
 
@@ -146,21 +103,24 @@ impl fmt::Debug for State {
 
 impl Measures for State {
     fn write(&self, page: &mut Page<'_>) -> fmt::Result {
-        let seen = *self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        let seen = seen.clone();
+        let pending = seen.as_ref().and_then(|seen| seen.pending.clone().ok());
+        let stored = seen.and_then(|seen| seen.stored.ok());
         let help = "Which build this is";
         page.info(
             "saga_build_info",
             help,
             [("version", env!("CARGO_PKG_VERSION"))],
         )?;
-        self.write_outbox(page, seen)?;
-        self.write_bus(page, seen)?;
-        self.write_database(page, seen)
+        self.write_outbox(page, stored)?;
+        self.write_bus(page, pending)?;
+        self.write_database(page, stored)
     }
 }
 
 impl State {
-    fn write_outbox(&self, page: &mut Page<'_>, seen: Seen) -> fmt::Result {
+    fn write_outbox(&self, page: &mut Page<'_>, stored: Option<Stored>) -> fmt::Result {
         // In this order: what is said in between counts as published at most once.
         let published = self.chassis.published.seq();
         let said = self.chassis.writer.batches().last_seq().max(published);
@@ -177,31 +137,27 @@ impl State {
             Some(number(said - published)),
         )?;
         let now = Timestamp::now();
-        let oldest = seen.unpublished_since;
+        let oldest = stored.map(|stored| stored.unpublished_since);
         let oldest = oldest.map(|since| since.map_or(0.0, |since| now.since(since).as_secs_f64()));
         let help = "Age of the oldest event that Redis has not taken yet; 0: there is none";
         page.gauge("saga_outbox_oldest_seconds", help, oldest)
     }
 
-    fn write_bus(&self, page: &mut Page<'_>, seen: Seen) -> fmt::Result {
-        let up = if seen.pending.is_some() { 1.0 } else { 0.0 };
+    fn write_bus(&self, page: &mut Page<'_>, pending: Option<Pending>) -> fmt::Result {
+        let up = if pending.is_some() { 1.0 } else { 0.0 };
         let help = "Whether Redis answers this service: 1 or 0";
         page.gauge("saga_redis_up", help, Some(up))?;
-        let help = "Entries read and not acknowledged, and one for each stream with unread ones; \
-                    missing while Redis is away";
-        let entries = seen
-            .pending
-            .map(|pending| f64::from(u32::try_from(pending.entries).unwrap_or(u32::MAX)));
+        let help = "Entries not read or not acknowledged; missing while Redis is away";
+        let entries =
+            pending.map(|pending| f64::from(u32::try_from(pending.entries).unwrap_or(u32::MAX)));
         page.gauge("saga_consumer_lag_entries", help, entries)?;
         let help = "Age of the oldest entry that is not acknowledged; 0: there is none; \
                     missing while Redis is away";
-        let oldest = seen
-            .pending
-            .map(|pending| pending.oldest.unwrap_or_default().as_secs_f64());
+        let oldest = pending.map(|pending| pending.oldest.unwrap_or_default().as_secs_f64());
         page.gauge("saga_consumer_oldest_seconds", help, oldest)
     }
 
-    fn write_database(&self, page: &mut Page<'_>, seen: Seen) -> fmt::Result {
+    fn write_database(&self, page: &mut Page<'_>, stored: Option<Stored>) -> fmt::Result {
         let Chassis {
             readers,
             writer,
@@ -212,7 +168,7 @@ impl State {
         page.gauge(
             "saga_dead_letters_open",
             help,
-            seen.dead_letters.map(number),
+            stored.map(|stored| number(stored.dead_letters)),
         )?;
         let up = if *health.borrow() == Health::Good {
             1.0

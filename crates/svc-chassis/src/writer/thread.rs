@@ -195,6 +195,7 @@ impl WriterThread {
         } = said;
         self.is(Health::Good);
         self.next_seq = next_seq;
+        self.shared.batches.said(&events);
         if !events.is_empty() || !acks.is_empty() {
             if !acks.is_empty() {
                 failpoint!("inbox.after_commit");
