@@ -29,6 +29,8 @@ pub struct OrderConfig {
     /// From one look whether a purchase went as the protocol allows to the next, in milliseconds; 0:
     /// none.
     pub conformance_ms: u64,
+    /// Where the lab is that the page may talk to; empty: there is none.
+    pub lab_origin: String,
 }
 
 impl OrderConfig {
@@ -90,6 +92,54 @@ impl Validate for OrderConfig {
                 return Err(format!("order.{key}: must be at least 1, not {value}"));
             }
         }
+        if !self.lab_origin.is_empty() && !is_loopback_origin(&self.lab_origin) {
+            return Err(format!(
+                "order.lab_origin: must be empty, http://127.0.0.1:PORT, http://localhost:PORT or \
+                 http://[::1]:PORT, not {:?}",
+                self.lab_origin
+            ));
+        }
         Ok(())
+    }
+}
+
+/// Only this machine, spelled in one way: it goes into a header as it is.
+fn is_loopback_origin(origin: &str) -> bool {
+    let hosts = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
+    let port = hosts.iter().find_map(|host| origin.strip_prefix(host));
+    port.is_some_and(|port| {
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+        digits && !port.starts_with('0') && port.parse::<u16>().is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lab_is_on_this_machine() {
+        for good in [
+            "http://127.0.0.1:3010",
+            "http://localhost:1",
+            "http://[::1]:65535",
+        ] {
+            assert!(is_loopback_origin(good), "{good}");
+        }
+        for wrong in [
+            "http://127.0.0.1",
+            "http://127.0.0.1:",
+            "http://127.0.0.1:0",
+            "http://127.0.0.1:65536",
+            "http://127.0.0.1:3010/",
+            "http://127.0.0.1:+80",
+            "https://127.0.0.1:3010",
+            "http://127.0.0.1.evil.example:80",
+            "http://lab.example:3010",
+            "http://localhost:3010; script-src *",
+            "*",
+        ] {
+            assert!(!is_loopback_origin(wrong), "{wrong}");
+        }
     }
 }

@@ -82,6 +82,11 @@ impl Figures {
         self.repeats[status as usize].add(1);
     }
 
+    /// How many events were said again.
+    pub fn repeats(&self) -> u64 {
+        self.repeats.iter().map(Counter::get).sum()
+    }
+
     /// A purchase was followed through all six services.
     pub fn followed(&self, timeline: &Timeline) {
         self.timelines.add(1);

@@ -5,13 +5,16 @@
 mod audit;
 mod contract;
 mod create;
+mod etag;
 mod events;
 mod order_view;
 mod prefer;
 mod queries;
 mod stuck;
+mod system;
 mod test_data;
 mod timeline;
+mod ui;
 
 use std::time::Duration;
 
@@ -34,6 +37,8 @@ use order_view::{OrderView, answer, unless_known};
 use prefer::{PreferHeader, wait_preference};
 use saga_timeline::stuck::Stuck;
 
+pub use ui::page;
+
 /// Every route of order-svc beside the shared ones.
 pub fn routes(routes: &mut Routes<'_>) {
     resource("/orders")
@@ -49,8 +54,10 @@ pub fn routes(routes: &mut Routes<'_>) {
     contract::routes(routes);
     events::routes(routes);
     queries::routes(routes);
+    system::routes(routes);
     test_data::routes(routes);
     timeline::routes(routes);
+    ui::routes(routes);
 }
 
 /// What they take and answer, for the document.
@@ -71,7 +78,10 @@ pub fn routes(routes: &mut Routes<'_>) {
     queries::items,
     test_data::set_up,
     audit::audit,
-    contract::contract
+    contract::contract,
+    system::system,
+    ui::index,
+    ui::asset
 ))]
 pub struct Api;
 

@@ -18,6 +18,7 @@ pub mod figures;
 pub mod gather;
 pub mod live;
 pub mod load;
+pub mod overview;
 pub mod peers;
 pub mod prices;
 pub mod waiting;
@@ -26,6 +27,7 @@ pub mod watched;
 pub mod config;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -42,6 +44,7 @@ use utoipa::OpenApi as _;
 
 use crate::config::OrderConfig;
 use crate::live::Live;
+use crate::overview::{Overview, Taken};
 use crate::peers::Peers;
 use crate::saga::Input;
 
@@ -55,6 +58,7 @@ pub struct OrderSvc {
     peers: Peers,
     /// Behind a lock: an audit reads much, so there is one at a time.
     auditor: Mutex<Auditor>,
+    overview: Overview,
 }
 
 impl OrderSvc {
@@ -66,12 +70,27 @@ impl OrderSvc {
         let auditor = Auditor::new(|service| services.url(service).to_owned())?;
         let peers = Peers::new(services)?;
         let live = Arc::new(Live::new(&config, peers.clone()));
+        let overview = Overview::new(peers.clone());
         Ok(Self {
             config,
             live,
             peers,
             auditor: Mutex::new(auditor),
+            overview,
         })
+    }
+
+    /// Where the lab is, if there may be one.
+    fn lab_origin(&self, chassis: &Chassis) -> Option<&str> {
+        let configured = Some(self.config.lab_origin.as_str());
+        configured.filter(|origin| chassis.settings.demo && !origin.is_empty())
+    }
+
+    /// The whole system, as it is now or was so long ago at most.
+    async fn picture(&self, chassis: &Chassis, fresh: Duration) -> Result<Arc<Taken>, Error> {
+        let lab = self.lab_origin(chassis);
+        let of = (&*self.live, chassis, lab);
+        self.overview.picture(of, fresh).await
     }
 
     /// What it keeps in memory beside the database.

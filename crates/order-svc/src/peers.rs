@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use saga_events::Service;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use svc_chassis::config::Services;
 use svc_chassis::http::Problem;
 
@@ -68,6 +69,30 @@ impl Peers {
         made.ok_or_else(|| Problem::unavailable(service.as_str(), format!("PUT {path}: 404")))
     }
 
+    /// Asks for something, and takes the answer as it is.
+    ///
+    /// # Errors
+    /// Why there was none, in a few words.
+    pub async fn ask(
+        &self,
+        service: Service,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Reply, String> {
+        let mut request = self.client.request(method, self.url(service, path));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.map_err(|error| cause(&error))?;
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(|error| cause(&error))?;
+        Ok(Reply {
+            status,
+            body: body.into(),
+        })
+    }
+
     /// Where a service is: its base URL.
     pub fn base(&self, service: Service) -> &str {
         self.services.url(service).trim_end_matches('/')
@@ -75,6 +100,37 @@ impl Peers {
 
     fn url(&self, service: Service, path: &str) -> String {
         format!("{}{path}", self.base(service))
+    }
+}
+
+/// What a service has answered, whatever that is.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status code.
+    pub status: StatusCode,
+    /// What it says.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// Whether it did what it was asked for.
+    pub fn is_success(&self) -> bool {
+        self.status.is_success()
+    }
+
+    /// What it says, read as this.
+    ///
+    /// # Errors
+    /// It is not that.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.body)
+    }
+
+    /// What it says of a problem, for people.
+    pub fn detail(&self) -> String {
+        let problem: Option<Value> = self.json().ok();
+        let detail = problem.and_then(|problem| Some(problem["detail"].as_str()?.to_owned()));
+        detail.unwrap_or_else(|| format!("answers {}", self.status))
     }
 }
 
@@ -101,4 +157,13 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+/// The last of the sources: why, without where.
+fn cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }

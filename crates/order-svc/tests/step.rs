@@ -108,6 +108,7 @@ fn order_svc() -> OrderSvc {
         max_outbox: 50_000,
         price_ttl_ms: 3_000,
         conformance_ms: 0,
+        lab_origin: String::new(),
     };
     OrderSvc::new(config, services).unwrap()
 }

@@ -321,6 +321,7 @@ fn order_config(air: &mut Air) -> OrderConfig {
         max_outbox: 50_000,
         price_ttl_ms: 3_000,
         conformance_ms: 0,
+        lab_origin: String::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ETAG, HeaderMap, IF_NONE_MATCH};
+use actix_web::http::header::{ETAG, HeaderMap};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use saga_events::{
     Amount, ItemId, OrderId, Purchase, Quantity, ReasonCode, Service, Timestamp, UserId,
@@ -11,6 +11,7 @@ use saga_events::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::etag::is_known;
 use crate::saga::Status;
 use crate::store::StoredOrder;
 
@@ -101,17 +102,7 @@ pub fn unless_known(
     stored: &StoredOrder,
     wait: Option<Duration>,
 ) -> HttpResponse {
-    let tag = etag(stored);
-    let known = headers
-        .get_all(IF_NONE_MATCH)
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| {
-            value
-                .split(',')
-                .map(str::trim)
-                .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
-        });
-    if known {
+    if is_known(headers, &etag(stored)) {
         return answer(StatusCode::NOT_MODIFIED, stored, wait).finish();
     }
     answer(StatusCode::OK, stored, wait).json(OrderView::from(stored))

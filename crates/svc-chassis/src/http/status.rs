@@ -19,6 +19,7 @@ const FRESH: Duration = Duration::from_millis(400);
 /// How one instance of a service is.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ServiceStatus)]
 pub struct Status {
     /// Which service.
     pub service: Name,

@@ -86,6 +86,7 @@ fn routes_of<S: Service>() -> BTreeSet<(String, String)> {
     known
         .into_iter()
         .filter(|(path, _)| *path != "/docs/{file:.*}")
-        .map(|(path, method)| (path.to_owned(), method))
+        // A parameter that takes the rest of a path is told as one like any other.
+        .map(|(path, method)| (path.replace(":.*}", "}"), method))
         .collect()
 }
