@@ -5,11 +5,15 @@
 mod audit;
 mod contract;
 mod create;
+mod dead_letters;
 mod etag;
 mod events;
+mod list;
+mod live;
 mod order_view;
 mod prefer;
 mod queries;
+mod search;
 mod stuck;
 mod system;
 mod test_data;
@@ -20,8 +24,8 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use saga_events::{EventId, OrderId, Timestamp, UserId};
-use serde::{Deserialize, Serialize};
+use saga_events::{EventId, OrderId, UserId};
+use serde::Serialize;
 use svc_chassis::http::{
     Page, Problem, Query, RequestContext, Routes, id_in_path, page_of, resource,
 };
@@ -31,18 +35,18 @@ use utoipa::{IntoParams, ToSchema};
 use crate::OrderSvc;
 use crate::advance;
 use crate::saga::Status;
-use crate::store::{self, Filter, StoredOrder};
+use crate::store::list::{Filter, Listed};
+use crate::store::{self, StoredOrder};
 use crate::waiting::Waiter;
 use order_view::{OrderView, answer, unless_known};
 use prefer::{PreferHeader, wait_preference};
-use saga_timeline::stuck::Stuck;
 
 pub use ui::page;
 
 /// Every route of order-svc beside the shared ones.
 pub fn routes(routes: &mut Routes<'_>) {
     resource("/orders")
-        .get(list)
+        .get(list::list)
         .post(create::create)
         .register(routes);
     resource("/orders/{id}").get(get).register(routes);
@@ -52,7 +56,9 @@ pub fn routes(routes: &mut Routes<'_>) {
     resource("/user/{id}/orders").get(of_user).register(routes);
     audit::routes(routes);
     contract::routes(routes);
+    dead_letters::routes(routes);
     events::routes(routes);
+    live::routes(routes);
     queries::routes(routes);
     system::routes(routes);
     test_data::routes(routes);
@@ -66,13 +72,14 @@ pub fn routes(routes: &mut Routes<'_>) {
     create::create,
     get,
     cancel,
-    list,
+    list::list,
     of_user,
     timeline::timeline,
     timeline::explained,
     timeline::conformance,
     events::of_order,
     events::all,
+    live::live,
     queries::balance,
     queries::inventory,
     queries::items,
@@ -80,6 +87,11 @@ pub fn routes(routes: &mut Routes<'_>) {
     audit::audit,
     contract::contract,
     system::system,
+    dead_letters::all::list,
+    dead_letters::show,
+    dead_letters::replay_one,
+    dead_letters::all::replay_all,
+    dead_letters::discard,
     ui::index,
     ui::asset
 ))]
@@ -156,102 +168,6 @@ async fn cancel(
     Ok(answer(status, &stored, None).json(OrderView::from(&stored)))
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ListQuery {
-    /// Only those that stand so.
-    #[param(value_type = Option<Status>, inline)]
-    status: Option<String>,
-    /// Only those of this buyer.
-    user_id: Option<UserId>,
-    /// Only those that began so long ago: a number and ms, s, m, h or d.
-    #[param(pattern = "^[0-9]{1,6}(ms|s|m|h|d)$", example = "10s")]
-    older_than: Option<String>,
-    /// Only those that wait for something, and why.
-    stuck: Option<bool>,
-    /// How many rows, 1 to 100; 100 unless given.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<i64>,
-    /// The `nextCursor` of the page before.
-    #[param(format = Uuid)]
-    cursor: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Orders {
-    orders: Vec<Listed>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = ListedOrder)]
-struct Listed {
-    #[serde(flatten)]
-    order: OrderView,
-    /// Why it waits; with `stuck=true` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stuck: Option<Vec<Stuck>>,
-}
-
-/// Purchases, the newest first
-///
-/// With `stuck=true` a page may be short, or empty, and still have a next one.
-#[utoipa::path(
-    get, path = "/orders", operation_id = "listOrders", tag = "orders",
-    params(ListQuery),
-    responses((status = 200, description = "A page of them", body = Orders)),
-)]
-async fn list(
-    Query(query): Query<ListQuery>,
-    svc: web::Data<OrderSvc>,
-    chassis: web::Data<Chassis>,
-) -> Result<HttpResponse, Error> {
-    let pages = page_of::<OrderId>(query.limit, query.cursor.as_deref())?;
-    let status = match query.status.as_deref().map(str::parse) {
-        None => None,
-        Some(Ok(status)) => Some(status),
-        Some(Err(_)) => {
-            let states = Status::ALL.map(Status::as_str).join(", ");
-            return Err(Problem::malformed("status", format!("must be one of {states}")).into());
-        }
-    };
-    let before = match query.older_than.as_deref().map(age) {
-        None => None,
-        Some(Some(age)) => Some(Timestamp::now().minus(age)),
-        Some(None) => {
-            let message = "must be a number and ms, s, m, h or d, such as 10s";
-            return Err(Problem::malformed("olderThan", message).into());
-        }
-    };
-    let filter = Filter {
-        status,
-        user_id: query.user_id,
-        before,
-        after: pages.after,
-        ..Filter::default()
-    };
-    if query.stuck == Some(true) {
-        return stuck::list(&svc, &chassis, filter, &pages).await;
-    }
-    let to_read = pages.to_read();
-    let rows = chassis
-        .readers
-        .read(move |conn| Ok(store::list(conn, &filter, to_read)?))
-        .await?;
-    let listed = |stored: &StoredOrder| Listed {
-        order: stored.into(),
-        stuck: None,
-    };
-    let (orders, next_cursor) = pages.cut(rows, StoredOrder::id);
-    Ok(HttpResponse::Ok().json(Orders {
-        orders: orders.iter().map(listed).collect(),
-        next_cursor,
-    }))
-}
-
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct OrdersOfUser {
@@ -275,20 +191,16 @@ async fn of_user(
     let user_id: UserId = id_in_path(&request, "id")?;
     let pages = page_of::<OrderId>(page.limit, page.cursor.as_deref())?;
     let filter = Filter {
-        user_id: Some(user_id),
+        users: vec![user_id],
         after: pages.after,
         ..Filter::default()
     };
-    let to_read = pages.to_read();
-    let rows = chassis
-        .readers
-        .read(move |conn| Ok(store::list(conn, &filter, to_read)?))
-        .await?;
-    let (orders, next_cursor) = pages.cut(rows, StoredOrder::id);
+    let read = move |conn: &mut _| Ok(store::list::list(conn, &filter, pages.limit)?);
+    let Listed { orders, more } = chassis.readers.read(read).await?;
     Ok(HttpResponse::Ok().json(OrdersOfUser {
         user_id,
         orders: orders.iter().map(OrderView::from).collect(),
-        next_cursor,
+        next_cursor: more.map(|last| last.to_string()),
     }))
 }
 
@@ -337,21 +249,6 @@ async fn read(chassis: &Chassis, id: OrderId) -> Result<StoredOrder, Error> {
 
 fn not_found(id: OrderId) -> Problem {
     Problem::not_found("ORDER_NOT_FOUND", format!("order {id}"))
-}
-
-/// `10s`, `500ms`, `2m`, `1h`, `1d`
-fn age(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
-    let number: u64 = number.parse().ok()?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    Some(Duration::from_millis(number.checked_mul(millis)?))
 }
 
 /// No event came in, so the line is about what went out.

@@ -18,15 +18,19 @@ pub mod figures;
 pub mod gather;
 pub mod live;
 pub mod load;
+pub mod lookout;
+pub mod names;
 pub mod overview;
 pub mod peers;
 pub mod prices;
+pub mod ring;
+pub mod seen;
 pub mod waiting;
 pub mod watched;
 
 pub mod config;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -44,6 +48,8 @@ use utoipa::OpenApi as _;
 
 use crate::config::OrderConfig;
 use crate::live::Live;
+use crate::lookout::{Ends, Lookout};
+use crate::names::Names;
 use crate::overview::{Overview, Taken};
 use crate::peers::Peers;
 use crate::saga::Input;
@@ -59,6 +65,9 @@ pub struct OrderSvc {
     /// Behind a lock: an audit reads much, so there is one at a time.
     auditor: Mutex<Auditor>,
     overview: Overview,
+    names: Names,
+    /// Taken by the lookout when it begins.
+    ends: std::sync::Mutex<Option<Ends>>,
 }
 
 impl OrderSvc {
@@ -69,14 +78,18 @@ impl OrderSvc {
     pub fn new(config: OrderConfig, services: Services) -> anyhow::Result<Self> {
         let auditor = Auditor::new(|service| services.url(service).to_owned())?;
         let peers = Peers::new(services)?;
-        let live = Arc::new(Live::new(&config, peers.clone()));
+        let (lookout, ends) = Lookout::new();
+        let live = Arc::new(Live::new(&config, peers.clone(), lookout));
         let overview = Overview::new(peers.clone());
+        let names = Names::new(peers.clone());
         Ok(Self {
             config,
             live,
             peers,
             auditor: Mutex::new(auditor),
             overview,
+            names,
+            ends: std::sync::Mutex::new(Some(ends)),
         })
     }
 
@@ -173,10 +186,21 @@ impl Service for OrderSvc {
         let every = self.config.conformance();
         let (live, peers) = (self.live.clone(), self.peers.clone());
         let conformance = conformance::watch(every, live, peers, chassis.clone());
-        vec![
+        let mut tasks = vec![
             Task::new("sweep", sweep.run()),
             Task::new("tap", watched),
             Task::new("conformance", conformance),
-        ]
+        ];
+        let ends = self
+            .ends
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(ends) = ends {
+            let lookout = self.live.lookout.clone();
+            let lookout = lookout.run(self.clone(), chassis.clone(), ends);
+            tasks.push(Task::new("lookout", lookout));
+        }
+        tasks
     }
 }

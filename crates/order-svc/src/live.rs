@@ -11,6 +11,7 @@ use crate::config::OrderConfig;
 use crate::conformance::Findings;
 use crate::figures::Figures;
 use crate::load::Load;
+use crate::lookout::Lookout;
 use crate::patience::Patience;
 use crate::peers::Peers;
 use crate::prices::Prices;
@@ -36,13 +37,15 @@ pub struct Live {
     pub prices: Prices,
     /// What is said, for whoever watches.
     pub watched: Watched,
+    /// The system as it is, for whoever watches.
+    pub lookout: Lookout,
     /// The purchases that did not go as the protocol allows.
     pub findings: Findings,
 }
 
 impl Live {
     /// As configured, with nothing known yet.
-    pub fn new(config: &OrderConfig, peers: Peers) -> Self {
+    pub fn new(config: &OrderConfig, peers: Peers, lookout: Lookout) -> Self {
         let load = Load::new(config);
         Self {
             deadline: config.deadline(),
@@ -53,6 +56,7 @@ impl Live {
             waiting: Waiting::default(),
             prices: Prices::new(peers, Duration::from_millis(config.price_ttl_ms)),
             watched: Watched::default(),
+            lookout,
             findings: Findings::default(),
         }
     }
@@ -69,6 +73,7 @@ impl Live {
         self.figures.ended(stored);
         self.pace.note(stored.updated_at.since(stored.created_at));
         self.waiting.wake(stored);
+        self.lookout.ended().note(stored.id());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The only SQL of order-svc.
 
 pub mod audit;
+pub mod list;
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -136,69 +137,6 @@ pub fn find(conn: &mut SqliteConnection, id: OrderId) -> QueryResult<Option<Stor
     Ok(row.map(StoredOrder::from))
 }
 
-/// Which orders a list shows.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only those in this state.
-    pub status: Option<Status>,
-    /// Only this user's.
-    pub user_id: Option<UserId>,
-    /// Only those that the sweep looks after: open, or final and nobody was told.
-    pub under_way: bool,
-    /// Only those that began before this.
-    pub before: Option<Timestamp>,
-    /// Only those older than this order: where the page before ended.
-    pub after: Option<OrderId>,
-}
-
-/// The orders that match, newest first, `limit` at most.
-///
-/// # Errors
-/// The database's.
-pub fn list(
-    conn: &mut SqliteConnection,
-    filter: &Filter,
-    limit: i64,
-) -> QueryResult<Vec<StoredOrder>> {
-    let mut query = orders::table
-        .select(OrderRow::as_select())
-        .limit(limit)
-        .into_boxed();
-    if let Some(user_id) = filter.user_id {
-        query = query.filter(orders::user_id.eq(user_id));
-    }
-    if let Some(before) = filter.before {
-        // The id carries the time: a bound on the key skips what is newer without reading it.
-        query = query.filter(orders::order_id.lt(first_id_at(before)));
-    }
-    if let Some(after) = filter.after {
-        query = query.filter(orders::order_id.lt(after));
-    }
-    if filter.under_way {
-        query = query.filter(orders::due_at.is_not_null());
-    }
-    query = match filter.status {
-        // As below.
-        None if filter.under_way && filter.user_id.is_none() => {
-            query.order(sql::<Binary>("+orders.order_id DESC"))
-        }
-        // Open orders are few and all in the index of the sweep; the plus sign keeps SQLite from
-        // reading all others in search of them just to have them in order.
-        Some(status) if !status.is_final() && filter.user_id.is_none() => query
-            .filter(orders::status.eq(status).and(orders::due_at.is_not_null()))
-            .order(sql::<Binary>("+orders.order_id DESC")),
-        Some(status) => query
-            .filter(orders::status.eq(status))
-            .order(orders::order_id.desc()),
-        None => query.order(orders::order_id.desc()),
-    };
-    Ok(query
-        .load(conn)?
-        .into_iter()
-        .map(StoredOrder::from)
-        .collect())
-}
-
 /// The smallest UUID v7 of a millisecond.
 fn first_id_at(time: Timestamp) -> OrderId {
     let millis = u64::try_from(time.micros() / 1000).unwrap_or(0);
@@ -310,6 +248,36 @@ pub fn oldest_open(conn: &mut SqliteConnection) -> QueryResult<Option<Timestamp>
     });
     let micros = millis.and_then(|millis| i64::try_from(millis.saturating_mul(1000)).ok());
     Ok(micros.map(Timestamp::from_micros))
+}
+
+/// Some of the orders that are not final and began before this: so many of the oldest, and so many
+/// of the newest.
+///
+/// # Errors
+/// The database's.
+pub fn some_open(
+    conn: &mut SqliteConnection,
+    before: Timestamp,
+    some: i64,
+) -> QueryResult<Vec<OrderId>> {
+    let some_by = |conn: &mut SqliteConnection, order: &'static str| {
+        let open = orders::status.eq_any([Status::Pending, Status::Cancelling]);
+        orders::table
+            .filter(open.and(orders::due_at.is_not_null()))
+            .filter(orders::order_id.lt(first_id_at(before)))
+            // As in `list`.
+            .order(sql::<Binary>(order))
+            .limit(some)
+            .select(orders::order_id)
+            .load::<OrderId>(conn)
+    };
+    let mut found = some_by(conn, "+orders.order_id")?;
+    for order in some_by(conn, "+orders.order_id DESC")? {
+        if !found.contains(&order) {
+            found.push(order);
+        }
+    }
+    Ok(found)
 }
 
 /// Whether an order is closed: final, and its buyer told.

@@ -85,11 +85,11 @@ async fn item(state: web::Data<(Arc<AtomicI64>, Arc<AtomicUsize>)>) -> HttpRespo
 const LONG: Duration = Duration::from_secs(3600);
 
 /// The price, or the status and code of the refusal.
-async fn ask(prices: &Prices, item: ItemId) -> Result<i64, (u16, &'static str)> {
+async fn ask(prices: &Prices, item: ItemId) -> Result<i64, (u16, String)> {
     let answer = prices.of(item).await;
     answer
         .map(|price| price.get())
-        .map_err(|problem| (problem.status().as_u16(), problem.code()))
+        .map_err(|problem| (problem.status().as_u16(), problem.code().to_owned()))
 }
 
 #[actix_web::test]
@@ -136,7 +136,10 @@ async fn a_price_that_has_changed_is_forgotten_and_read_again() {
 async fn a_miss_is_refused_at_once_and_not_remembered() {
     let item_svc = ItemSvc::start(0);
     let (prices, item) = (item_svc.prices(LONG), ItemId::new());
-    assert_eq!(ask(&prices, item).await, Err((404, "ITEM_NOT_FOUND")));
+    assert_eq!(
+        ask(&prices, item).await,
+        Err((404, "ITEM_NOT_FOUND".to_owned()))
+    );
     item_svc.set(100);
     assert_eq!(ask(&prices, item).await, Ok(100));
 }
@@ -149,7 +152,10 @@ async fn without_item_svc_a_known_price_is_used_and_an_unknown_one_is_unavailabl
     assert_eq!(ask(&prices, item).await, Ok(100));
     item_svc.handle.stop(false).await;
     assert_eq!(ask(&prices, item).await, Ok(100));
-    assert_eq!(ask(&prices, ItemId::new()).await, Err((503, "UNAVAILABLE")));
+    assert_eq!(
+        ask(&prices, ItemId::new()).await,
+        Err((503, "UNAVAILABLE".to_owned()))
+    );
 }
 
 #[actix_web::test]
@@ -158,7 +164,13 @@ async fn nobody_waits_long_for_an_item_svc_that_does_not_answer() {
     let (prices, item) = (item_svc.prices(LONG), ItemId::new());
     let asked = Instant::now();
     let both = tokio::join!(ask(&prices, item), ask(&prices, item));
-    assert_eq!(both, (Err((503, "UNAVAILABLE")), Err((503, "UNAVAILABLE"))));
+    assert_eq!(
+        both,
+        (
+            Err((503, "UNAVAILABLE".to_owned())),
+            Err((503, "UNAVAILABLE".to_owned()))
+        )
+    );
     assert!(
         asked.elapsed() < Duration::from_millis(1_900),
         "{:?}",

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use order_svc::advance::{NewPurchase, advance, begin};
 use order_svc::saga::{Input, Status};
-use order_svc::store::{self, Filter, StoredOrder};
+use order_svc::store::list::{Filter, list, list_among};
+use order_svc::store::{self, StoredOrder};
 use order_svc::{MIGRATIONS, OrderSvc};
 use saga_events::{
     Amount, Event, EventId, EventType, Failure, ItemId, Message, OrderId, Payload, Quantity,
@@ -82,8 +83,8 @@ impl Shop {
     }
 
     fn list(&mut self, filter: &Filter) -> Vec<OrderId> {
-        let orders = store::list(self.bench.conn(), filter, 100).unwrap();
-        orders.iter().map(id_of).collect()
+        let listed = list(self.bench.conn(), filter, 100).unwrap();
+        listed.orders.iter().map(id_of).collect()
     }
 }
 
@@ -431,7 +432,7 @@ fn lists_are_newest_first_and_filtered() {
     );
     assert_eq!(
         shop.list(&Filter {
-            user_id: Some(buyer),
+            users: vec![buyer],
             ..all.clone()
         }),
         [c, a]
@@ -456,7 +457,7 @@ fn lists_are_newest_first_and_filtered() {
     };
     assert_eq!(
         shop.list(&Filter {
-            user_id: Some(buyer),
+            users: vec![buyer],
             ..cancelling.clone()
         }),
         [c]
@@ -480,6 +481,62 @@ fn lists_are_newest_first_and_filtered() {
         shop.list(&before(Timestamp::now().minus(Duration::from_secs(10)))),
         []
     );
+}
+
+#[test]
+fn lists_are_found_by_item_reason_and_the_first_digits_of_an_id() {
+    let mut shop = Shop::open();
+    let [a, b, c] = [shop.buy(), shop.buy(), shop.buy()];
+    shop.hear(&rolled_back(id_of(&b)));
+    let reason = shop.find(id_of(&b)).order.reason.unwrap().reason_code;
+    shop.take(id_of(&c), Input::Cancel(reason));
+    let of_item = Filter {
+        items: vec![a.order.purchase.item_id],
+        ..Filter::default()
+    };
+    assert!(shop.list(&of_item).contains(&id_of(&a)));
+    let of_nothing = Filter {
+        items: vec![saga_events::ItemId::new()],
+        ..Filter::default()
+    };
+    assert_eq!(shop.list(&of_nothing), []);
+    // One that is being cancelled may still be paid.
+    let of_reason = Filter {
+        reason: Some(reason),
+        ..Filter::default()
+    };
+    assert_eq!(shop.list(&of_reason), [id_of(&b)]);
+    let of_id = Filter {
+        ids: Some((id_of(&b), id_of(&b))),
+        ..Filter::default()
+    };
+    assert_eq!(shop.list(&of_id), [id_of(&b)]);
+}
+
+#[test]
+fn a_page_looks_at_so_many_rows_and_the_next_one_goes_on_there() {
+    let mut shop = Shop::open();
+    let ids: Vec<OrderId> = (0..10).map(|_| id_of(&shop.buy())).collect();
+    for id in [ids[0], ids[8]] {
+        shop.hear(&rolled_back(id));
+    }
+    let mut pages = Vec::new();
+    let mut after = None;
+    loop {
+        let filter = Filter {
+            status: Some(Status::Cancelled),
+            after,
+            ..Filter::default()
+        };
+        let page = list_among(shop.bench.conn(), &filter, 5, 3).unwrap();
+        pages.push(page.orders.iter().map(id_of).collect::<Vec<_>>());
+        match page.more {
+            Some(more) => after = Some(more),
+            None => break,
+        }
+    }
+    let (new, old) = (vec![ids[8]], vec![ids[0]]);
+    assert_eq!(pages, [new, vec![], vec![], old]);
 }
 
 #[test]

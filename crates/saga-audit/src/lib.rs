@@ -4,6 +4,7 @@
 pub mod check;
 pub mod report;
 // … what must hold …
+pub mod group;
 pub mod laws;
 pub mod sums;
 // … and who judges it.
@@ -19,5 +20,6 @@ pub use auditor::{Auditor, Scope};
 pub use check::{Check, CheckState, Named, Value};
 #[cfg(feature = "http")]
 pub use client::IDLE;
+pub use group::Group;
 pub use judge::{Audit, Judge, LOOKS, Look};
 pub use report::{Report, SagaRow};

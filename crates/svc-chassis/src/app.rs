@@ -19,7 +19,7 @@ use crate::config::Settings;
 use crate::consumer::EventLoop;
 use crate::database::Database;
 use crate::http::sse::Places;
-use crate::http::{Problem, Routes, edge, resource, shared_routes};
+use crate::http::{Hosts, Problem, Routes, edge, resource, shared_routes};
 use crate::metrics::{Looks, Metrics, Scrape};
 use crate::relay::{Published, Relay};
 use crate::retention;
@@ -83,6 +83,7 @@ async fn serve<S: Service>(
         traces,
         places: Places::default(),
         since: Timestamp::now(),
+        hosts: Arc::new(Hosts::of(&settings)),
         health,
     };
     let service = Arc::new(S::open(&chassis, own)?);

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use crate::database::Readers;
+use crate::http::Hosts;
 use crate::http::sse::Places;
 use crate::metrics::Metrics;
 use crate::outbox;
@@ -44,6 +45,7 @@ pub struct Chassis {
     pub places: Places,
     /// When this process began to work.
     pub since: Timestamp,
+    pub(crate) hosts: Arc<Hosts>,
     pub(crate) health: watch::Receiver<Health>,
 }
 

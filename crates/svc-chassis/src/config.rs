@@ -52,9 +52,17 @@ pub struct Http {
     pub workers: usize,
     /// After SIGTERM: how long requests in hand may take, in milliseconds.
     pub drain_ms: u64,
+    /// More names by which this service may be called, separated by commas.
+    pub names: String,
 }
 
 impl Http {
+    /// Each of the names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let names = self.names.split(',').map(str::trim);
+        names.filter(|name| !name.is_empty())
+    }
+
     /// The base URL at which this process reaches itself.
     pub fn own_url(&self) -> String {
         let Self { host, port, .. } = self;
@@ -304,6 +312,14 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
                 format!("must be http://host:port, not {url:?}"),
             );
         }
+    }
+    let is_name = |name: &str| {
+        let mut bytes = name.bytes();
+        bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    if let Some(name) = http.names().find(|name| !is_name(name)) {
+        let why = "must be names without scheme and port, separated by commas";
+        return wrong("http.names", format!("{why}, not {name:?}"));
     }
     if let Err(why) = log
         .filter

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use svc_chassis::http::{Body, Page, Query, Routes, id_in_path, page_of, resource};
 use svc_chassis::idempotency::{IdempotencyKey, KeyHeader, marked, once};
 use svc_chassis::{Chassis, Error, Tx};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::store::{self, Deposit, NewUser, User, UserHold};
 
@@ -69,21 +69,35 @@ struct Users {
     next_cursor: Option<String>,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct UsersQuery {
+    /// Only those of exactly this name.
+    username: Option<String>,
+    /// How many rows, 1 to 100; 100 unless given.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    /// The `nextCursor` of the page before.
+    #[param(format = Uuid)]
+    cursor: Option<String>,
+}
+
 /// Users, in order of their ids
 #[utoipa::path(
     get, path = "/users", operation_id = "listUsers", tag = "users",
-    params(Page),
+    params(UsersQuery),
     responses((status = 200, description = "A page of them", body = Users)),
 )]
 async fn list(
-    Query(page): Query<Page>,
+    Query(query): Query<UsersQuery>,
     chassis: web::Data<Chassis>,
 ) -> Result<HttpResponse, Error> {
-    let pages = page_of::<UserId>(page.limit, page.cursor.as_deref())?;
+    let pages = page_of::<UserId>(query.limit, query.cursor.as_deref())?;
     let (after, limit) = (pages.after, pages.to_read());
     let users = chassis
         .readers
-        .read(move |conn| store::users(conn, after, limit))
+        .read(move |conn| store::users(conn, query.username.as_deref(), after, limit))
         .await?;
     let (users, next_cursor) = pages.cut(users, |user| user.id);
     Ok(HttpResponse::Ok().json(Users { users, next_cursor }))

@@ -134,18 +134,22 @@ pub fn user(conn: &mut SqliteConnection, id: UserId) -> Result<User, Error> {
     row.ok_or_else(|| Problem::not_found("USER_NOT_FOUND", format!("user {id}")).into())
 }
 
-/// At most `limit` users after this one, in order of id.
+/// At most `limit` users after this one, in order of id; only those of this name, where one is given.
 ///
 /// # Errors
 /// The database's.
 pub fn users(
     conn: &mut SqliteConnection,
+    name: Option<&str>,
     after: Option<UserId>,
     limit: i64,
 ) -> Result<Vec<User>, Error> {
     let mut query = users::table.order(users::id).limit(limit).into_boxed();
     if let Some(after) = after {
         query = query.filter(users::id.gt(after));
+    }
+    if let Some(name) = name {
+        query = query.filter(users::username.eq(name.to_owned()));
     }
     Ok(query.select(User::as_select()).load(conn)?)
 }

@@ -3,105 +3,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use std::time::Duration;
 
 use e2e_tests::{COMPLETED, PATIENCE, Sale, Stage, System, eventually};
-use reqwest::{Method, Response};
 use saga_events::{OrderId, Service};
-use serde_json::Value;
 
-/// A stream that is read frame by frame.
-struct Stream {
-    answer: Response,
-    read: String,
-}
-
-#[derive(Debug)]
-struct Frame {
-    id: String,
-    event: String,
-    data: Value,
-}
-
-impl Stream {
-    async fn open(system: &System, path: &str, after: Option<&str>) -> Self {
-        Self::of(path, Self::ask(system, path, after).await)
-    }
-
-    fn of(path: &str, answer: Response) -> Self {
-        assert_eq!(answer.status(), 200, "{path}");
-        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
-        assert_eq!(header("content-type"), "text/event-stream");
-        assert_eq!(header("cache-control"), "no-store");
-        assert_eq!(header("x-accel-buffering"), "no");
-        Self {
-            answer,
-            read: String::new(),
-        }
-    }
-
-    async fn ask(system: &System, path: &str, after: Option<&str>) -> Response {
-        Self::ask_of(Service::Order, system, path, after).await
-    }
-
-    async fn ask_of(
-        service: Service,
-        system: &System,
-        path: &str,
-        after: Option<&str>,
-    ) -> Response {
-        let mut request = system.at(service).request(Method::GET, path);
-        if let Some(after) = after {
-            request = request.header("Last-Event-ID", after);
-        }
-        request
-            .timeout(Duration::from_secs(120))
-            .send()
-            .await
-            .unwrap()
-    }
-
-    /// The next frame; none at the end.
-    async fn next(&mut self) -> Option<Frame> {
-        loop {
-            while let Some((frame, rest)) = self.read.split_once("\n\n") {
-                let field = |name: &str| {
-                    let mut lines = frame.lines();
-                    lines.find_map(|line| Some(line.strip_prefix(name)?.to_owned()))
-                };
-                let found = field("id: ").map(|id| Frame {
-                    id,
-                    event: field("event: ").unwrap(),
-                    data: serde_json::from_str(&field("data: ").unwrap()).unwrap(),
-                });
-                self.read = rest.to_owned();
-                if found.is_some() {
-                    return found;
-                }
-            }
-            let bytes = tokio::time::timeout(PATIENCE, self.answer.chunk()).await;
-            let bytes = bytes.expect("something comes, or the end").ok()??;
-            self.read.push_str(std::str::from_utf8(&bytes).unwrap());
-        }
-    }
-
-    async fn take(&mut self, count: usize) -> Vec<Frame> {
-        let mut frames = Vec::new();
-        while frames.len() < count {
-            frames.push(self.next().await.expect("another frame"));
-        }
-        frames
-    }
-
-    /// All that comes until the end.
-    async fn rest(mut self) -> Vec<Frame> {
-        let mut frames = Vec::new();
-        while let Some(frame) = self.next().await {
-            frames.push(frame);
-        }
-        frames
-    }
-}
+use crate::stream::{Frame, Stream};
 
 fn types(frames: &[Frame]) -> Vec<&str> {
     frames.iter().map(|frame| frame.event.as_str()).collect()

@@ -64,8 +64,8 @@ async fn the_page_comes_whole_from_the_service() {
     assert_eq!(missing.expect(404).body["code"], "NO_SUCH_PATH");
 }
 
-/// Streams do not end, so whoever waits for their end learns nothing; `live.rs` reads them.
-const ENDLESS: &str = "^/(events|notifications/stream)$";
+/// Streams do not end, so whoever waits for their end learns nothing; `live.rs` and `lookout.rs` read them.
+const ENDLESS: &str = "^/(events|live|notifications/stream)$";
 
 #[tokio::test]
 async fn schemathesis_finds_nothing() {

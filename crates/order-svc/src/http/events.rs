@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use saga_events::{OrderId, Service};
+use saga_events::OrderId;
 use saga_timeline::Timeline;
+use saga_timeline::timeline::Event;
 use serde::Deserialize;
 use svc_chassis::http::sse::{self, Frame, Gone, LastEventId, Sink};
 use svc_chassis::http::{Problem, Query, Routes, id_in_path, resource};
@@ -15,7 +16,9 @@ use utoipa::IntoParams;
 use super::read;
 use crate::OrderSvc;
 use crate::gather::Gatherer;
-use crate::watched::Watcher;
+use crate::ring::Watcher;
+use crate::seen::{SeenOf, is_over};
+use crate::watched::Heard;
 
 /// How often a purchase that is under way is looked at; what it says arrives that much later.
 const LOOK: Duration = Duration::from_millis(100);
@@ -32,9 +35,9 @@ pub fn routes(routes: &mut Routes<'_>) {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Resume {
+pub(super) struct Resume {
     /// Go on after this one. For browsers, whose `EventSource` sends the header only by itself.
-    last_event_id: Option<String>,
+    pub last_event_id: Option<String>,
 }
 
 /// Everything that is said from now on, as Server-Sent Events
@@ -58,9 +61,9 @@ async fn all(
     Ok(sse::answer(&chassis, place, |sink| pass_on(watcher, sink)))
 }
 
-async fn pass_on(mut watcher: Watcher, sink: Sink) -> Result<(), Gone> {
+async fn pass_on(mut watcher: Watcher<Heard>, sink: Sink) -> Result<(), Gone> {
     while let Some((id, event)) = watcher.next().await {
-        let frame = match event {
+        let frame = match event.flatten() {
             Some(event) => Frame {
                 id,
                 event: event.event_type().as_str(),
@@ -128,7 +131,7 @@ async fn follow(
     let mut wait = LOOK;
     loop {
         let mut news = false;
-        for (after, frame) in seen.news(&timeline).collect::<Vec<_>>() {
+        for (after, frame) in seen.news(&timeline).map(frame).collect::<Vec<_>>() {
             sink.send(&frame).await?;
             (seen, news) = (after, true);
         }
@@ -153,64 +156,11 @@ async fn look(svc: &OrderSvc, chassis: &Chassis, order: OrderId) -> Result<Timel
     Gatherer::new(chassis, &svc.peers).timeline(&stored).await
 }
 
-/// Nothing is to come, and nobody is missing who may have said something.
-fn is_over(timeline: &Timeline) -> bool {
-    timeline.expected.is_empty() && timeline.missing.is_empty()
-}
-
-/// How many events of each service's journal were sent: the id of a frame. Journals only grow while a
-/// purchase is under way, so it means the same at every process and after every restart.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct SeenOf([usize; Service::ALL.len()]);
-
-impl SeenOf {
-    fn read(id: &str) -> Option<Self> {
-        let counts: Result<Vec<usize>, _> = id.split('.').map(str::parse).collect();
-        counts.ok()?.try_into().ok().map(Self)
-    }
-
-    fn id(self) -> String {
-        self.0.map(|count| count.to_string()).join(".")
-    }
-
-    /// What is new, in causal order, each with what was seen then.
-    fn news(self, timeline: &Timeline) -> impl Iterator<Item = (Self, Frame)> {
-        let (mut passed, mut seen) = (Self::default(), self);
-        timeline.events.iter().filter_map(move |event| {
-            let place = event.service as usize;
-            passed.0[place] += 1;
-            if passed.0[place] <= self.0[place] {
-                return None;
-            }
-            seen.0[place] = passed.0[place];
-            let frame = Frame {
-                id: seen.id(),
-                event: event.event_type.as_str(),
-                data: serde_json::to_string(event).unwrap_or_default(),
-            };
-            Some((seen, frame))
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_comes_back_as_it_was() {
-        let seen = SeenOf([3, 2, 0, 0, 1, 0]);
-        assert_eq!(seen.id(), "3.2.0.0.1.0");
-        assert_eq!(SeenOf::read("3.2.0.0.1.0"), Some(seen));
-        for wrong in [
-            "",
-            "1",
-            "1.2.3.4.5",
-            "1.2.3.4.5.6.7",
-            "1.2.3.4.5.-6",
-            "a.b.c.d.e.f",
-        ] {
-            assert_eq!(SeenOf::read(wrong), None, "{wrong}");
-        }
-    }
+fn frame((seen, event): (SeenOf, &Event)) -> (SeenOf, Frame) {
+    let frame = Frame {
+        id: seen.id(),
+        event: event.event_type.as_str(),
+        data: serde_json::to_string(event).unwrap_or_default(),
+    };
+    (seen, frame)
 }

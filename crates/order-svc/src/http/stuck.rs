@@ -1,64 +1,48 @@
 //! `GET /orders?stuck=true`: the purchases that wait for something, and why.
 
-use actix_web::HttpResponse;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use saga_events::{OrderId, Timestamp};
-use saga_timeline::stuck::UNDER_WAY;
-use svc_chassis::http::Pages;
+use saga_events::Timestamp;
+use saga_timeline::stuck::{Stuck, UNDER_WAY};
 use svc_chassis::{Chassis, Error};
 
-use super::order_view::OrderView;
-use super::{Listed, Orders};
 use crate::OrderSvc;
 use crate::gather::Gatherer;
-use crate::store::{self, Filter, StoredOrder};
+use crate::store::StoredOrder;
+use crate::store::list::Filter;
 
 /// Purchases that are followed at the same time.
 const AT_A_TIME: usize = 8;
 
-/// A page of those that are under way for longer than a purchase takes, without those that nothing
-/// holds up: a page may be short, or empty, and still have a next one.
-pub(super) async fn list(
+/// Only those that are under way for longer than a purchase takes.
+pub(super) fn only(filter: &mut Filter) {
+    let old_enough = Timestamp::now().minus(UNDER_WAY);
+    let before = filter
+        .before
+        .map_or(old_enough, |before| before.min(old_enough));
+    filter.under_way = true;
+    filter.before = Some(before);
+}
+
+/// These without those that nothing holds up, each with what does.
+pub(super) async fn held_up(
     svc: &OrderSvc,
     chassis: &Chassis,
-    filter: Filter,
-    pages: &Pages<OrderId>,
-) -> Result<HttpResponse, Error> {
-    let old_enough = Timestamp::now().minus(UNDER_WAY);
-    let filter = Filter {
-        under_way: true,
-        before: Some(
-            filter
-                .before
-                .map_or(old_enough, |before| before.min(old_enough)),
-        ),
-        ..filter
-    };
-    let to_read = pages.to_read();
-    let rows = chassis
-        .readers
-        .read(move |conn| Ok(store::list(conn, &filter, to_read)?))
-        .await?;
+    orders: Vec<StoredOrder>,
+) -> Result<Vec<(StoredOrder, Option<Vec<Stuck>>)>, Error> {
     let gatherer = Gatherer::new(chassis, &svc.peers);
     let follow = |stored: StoredOrder| {
         let gatherer = gatherer.clone();
         async move {
             let stuck = gatherer.timeline(&stored).await?.stuck;
-            let order = OrderView::from(&stored);
             let stuck = Some(stuck).filter(|stuck| !stuck.is_empty());
-            Ok::<_, Error>(Listed { order, stuck })
+            Ok::<_, Error>((stored, stuck))
         }
     };
-    // The cursor is the last row that was looked at, so the page is cut before it is thinned out.
-    let (rows, next_cursor) = pages.cut(rows, StoredOrder::id);
-    let followed: Vec<Listed> = stream::iter(rows)
+    let followed: Vec<_> = stream::iter(orders)
         .map(follow)
         .buffered(AT_A_TIME)
         .try_collect()
         .await?;
-    let held_up = followed.into_iter().filter(|row| row.stuck.is_some());
-    Ok(HttpResponse::Ok().json(Orders {
-        orders: held_up.collect(),
-        next_cursor,
-    }))
+    let held_up = followed.into_iter().filter(|(_, stuck)| stuck.is_some());
+    Ok(held_up.collect())
 }

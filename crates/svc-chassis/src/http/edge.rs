@@ -1,12 +1,12 @@
 //! The edge: what happens to every request before and after its handler. Request id and trace in,
-//! origin checked, problem bodies completed, one log line for what went wrong, all of it counted.
+//! host and origin checked, problem bodies completed, one log line for what went wrong, all of it counted.
 
 use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use actix_web::http::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, ResponseError, web};
 use saga_events::{Timestamp, TraceParent};
@@ -73,15 +73,12 @@ pub async fn edge(
     let traces = chassis.as_ref().map(|chassis| chassis.traces.clone());
     let context = RequestContext::new(request.headers(), &traces.unwrap_or_default());
     request.extensions_mut().insert(context.clone());
-    let answer = if is_foreign(&request) {
-        let detail = "a state-changing call from another origin is not allowed";
-        let problem = Problem::new(StatusCode::FORBIDDEN, "FOREIGN_ORIGIN", detail);
-        request
+    let answer = match foreign(&request, chassis.as_ref().map(|chassis| chassis.get_ref())) {
+        Some(problem) => request
             .into_response(problem.error_response())
-            .map_into_boxed_body()
-    } else {
+            .map_into_boxed_body(),
         // What handlers and extractors refuse is an answer by now; nothing else makes an error.
-        next.call(request).await?.map_into_boxed_body()
+        None => next.call(request).await?.map_into_boxed_body(),
     };
     if answer.status() == StatusCode::CREATED {
         failpoint!("http.after_commit");
@@ -136,10 +133,30 @@ fn span(
     span
 }
 
-/// A page of another site must not buy: browsers send `Origin` with every state-changing call.
-fn is_foreign(request: &ServiceRequest) -> bool {
-    let safe = request.method().is_safe();
-    let Some(origin) = request.headers().get(ORIGIN).filter(|_| !safe) else {
+/// A page of another site must not buy, neither in its own name nor under one that it lets point here.
+fn foreign(request: &ServiceRequest, chassis: Option<&Chassis>) -> Option<Problem> {
+    if request.method().is_safe() {
+        return None;
+    }
+    let host = request.headers().get(HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if chassis.is_some_and(|chassis| !chassis.hosts.know(host)) {
+        let detail = "a state-changing call must name this service by its address, localhost, or \
+                      a name of the system: list the one in Host under http.names if it is one";
+        let problem = Problem::new(StatusCode::FORBIDDEN, "FOREIGN_HOST", detail);
+        return Some(problem);
+    }
+    if is_of_another_origin(request) {
+        let detail = "a state-changing call from another origin is not allowed";
+        let problem = Problem::new(StatusCode::FORBIDDEN, "FOREIGN_ORIGIN", detail);
+        return Some(problem);
+    }
+    None
+}
+
+/// Browsers send `Origin` with every state-changing call.
+fn is_of_another_origin(request: &ServiceRequest) -> bool {
+    let Some(origin) = request.headers().get(ORIGIN) else {
         return false;
     };
     let connection = request.connection_info();

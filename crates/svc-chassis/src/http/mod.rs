@@ -3,6 +3,7 @@
 mod body;
 mod dead_letters;
 mod edge;
+mod hosts;
 mod openapi;
 mod problem;
 mod resource;
@@ -13,6 +14,8 @@ mod status;
 pub use body::{Body, Page, Query, id_in_path};
 pub(crate) use openapi::{document, own, shared as shared_document};
 pub(crate) use shared::shared_routes;
+
+pub(crate) use hosts::Hosts;
 
 pub use edge::{RequestContext, edge};
 pub use problem::Problem;

@@ -1,5 +1,6 @@
 //! RFC 9457 `application/problem+json`: what every error answer looks like.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
@@ -17,7 +18,7 @@ pub(super) const CONTENT_TYPE: &str = "application/problem+json";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
-    code: &'static str,
+    code: Cow<'static, str>,
     detail: String,
     fields: Vec<(String, String)>,
     retry_after_s: Option<u32>,
@@ -26,8 +27,12 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with a stable, machine-readable code in capitals and a sentence for the caller.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
+    pub fn new(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<String>,
+    ) -> Self {
+        let (code, detail) = (code.into(), detail.into());
         Self {
             status,
             code,
@@ -115,7 +120,7 @@ impl Problem {
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: &self.detail,
-            code: self.code,
+            code: &self.code,
             instance: path,
             request_id,
             errors: self.fields.iter().map(error).collect(),
@@ -134,8 +139,8 @@ impl Problem {
     }
 
     /// The machine-readable code.
-    pub fn code(&self) -> &'static str {
-        self.code
+    pub fn code(&self) -> &str {
+        &self.code
     }
 }
 

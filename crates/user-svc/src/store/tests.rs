@@ -157,10 +157,13 @@ fn pages_of_users_are_in_order_of_id_and_miss_nobody() {
     let (_folder, mut bench) = bench();
     let mut ids = [(); 3].map(|()| made(&mut bench, 1));
     ids.sort();
-    let all = users(bench.conn(), None, 10).unwrap();
+    let all = users(bench.conn(), None, None, 10).unwrap();
     assert_eq!(all.iter().map(|user| user.id).collect::<Vec<_>>(), ids);
-    assert_eq!(users(bench.conn(), None, 2).unwrap(), all[..2]);
-    assert_eq!(users(bench.conn(), Some(ids[1]), 2).unwrap(), all[2..]);
+    assert_eq!(users(bench.conn(), None, None, 2).unwrap(), all[..2]);
+    assert_eq!(
+        users(bench.conn(), None, Some(ids[1]), 2).unwrap(),
+        all[2..]
+    );
 }
 
 #[test]

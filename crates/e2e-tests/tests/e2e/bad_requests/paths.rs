@@ -63,6 +63,8 @@ pub fn table(shop: &Shop) -> Vec<Bad> {
         if path.ends_with("cancel") || path.ends_with("activate") || path.ends_with("withdraw") {
             let foreign = Bad::new(*service, Method::POST, &*known, &[403]);
             bad.push(foreign.header("Origin", "http://evil.example"));
+            let foreign = Bad::new(*service, Method::POST, &*known, &[403]);
+            bad.push(foreign.header("Host", "evil.example:3000"));
         }
     }
     bad.extend(unknown_paths());
@@ -114,6 +116,8 @@ fn unknown_paths() -> Vec<Bad> {
     let paths = Service::ALL
         .into_iter()
         .flat_map(|service| paths.map(|path| (service, path)));
+    // order-svc has the page there.
+    let paths = paths.filter(|known| *known != (Service::Order, "/"));
     let get = |(service, path): (_, &str)| Bad::new(service, Method::GET, path, &[404]);
     let post = |service| Bad::new(service, Method::POST, "/nothing", &[404]).json("{}");
     paths.map(get).chain(Service::ALL.map(post)).collect()
