@@ -8,7 +8,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use reqwest::Method;
 use saga_events::Service;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use svc_chassis::Error;
 use svc_chassis::http::{Body, Problem, Query, Routes, resource};
 use utoipa::{IntoParams, ToSchema};
@@ -35,7 +34,7 @@ pub fn routes(routes: &mut Routes<'_>) {
         ("id" = i64, Path, description = "Its number in that service"),
     ),
     responses(
-        (status = 200, description = "As the service has it", body = Value),
+        (status = 200, description = "As the service has it", body = serde_json::Value),
         (status = 404, description = "`DEAD_LETTER_NOT_FOUND`"),
         (status = 503, description = "The service is away"),
     ),
@@ -95,7 +94,7 @@ struct Why {
     ),
     request_body = Why,
     responses(
-        (status = 200, description = "What came of it, as the service says", body = Value),
+        (status = 200, description = "What came of it, as the service says", body = serde_json::Value),
         (status = 404, description = "`DEAD_LETTER_NOT_FOUND`"),
         (status = 409, description = "`NOT_OPEN`: it was replayed or discarded before"),
         (status = 503, description = "The service is away"),
@@ -145,7 +144,7 @@ struct DiscardQuery {
         DiscardQuery,
     ),
     responses(
-        (status = 200, description = "It is `discarded`", body = Value),
+        (status = 200, description = "It is `discarded`", body = serde_json::Value),
         (status = 404, description = "`DEAD_LETTER_NOT_FOUND`"),
         (status = 409, description = "`NOT_OPEN`: it was replayed or discarded before"),
         (status = 503, description = "The service is away"),

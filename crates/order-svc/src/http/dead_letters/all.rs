@@ -30,7 +30,7 @@ pub fn routes(routes: &mut Routes<'_>) {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct Which {
+pub(in crate::http) struct Which {
     /// Only this service's.
     service: Option<Service>,
     /// Only those of this type.
@@ -168,7 +168,7 @@ fn of_service(service: Service, mut letter: Map<String, Value>) -> Map<String, V
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schema(as = ReplayOfAll)]
-struct Many {
+pub(in crate::http) struct Many {
     /// Only this service's.
     #[serde(default)]
     #[schema(nullable = false)]
