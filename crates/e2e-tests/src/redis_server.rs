@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use redis::FromRedisValue;
-use saga_local::Signal;
+use redis::{FromRedisValue, RedisError};
+use saga_events::{EventType, Service};
+use saga_local::{Fields, Signal};
 
 use crate::process::sure;
 
@@ -48,6 +49,32 @@ impl RedisServer {
         sure(self.0.send(signal));
     }
 
+    /// FLUSHALL.
+    pub async fn flush(&self) {
+        answered("FLUSHALL", self.0.flush().await);
+    }
+
+    /// Lets a service read everything again that its streams still have.
+    pub async fn rewind(&self, service: Service) {
+        answered("XGROUP SETID", self.0.rewind(service).await);
+    }
+
+    /// Adds the newest entries of a stream once more, arranged like this.
+    pub async fn say_again(&self, event_type: EventType, arrange: impl FnOnce(&mut Vec<Fields>)) {
+        let said = self.0.say_again(event_type, arrange).await;
+        answered("XADD", said);
+    }
+
+    /// Cuts so many hundredths off the end of its log; it must not run.
+    pub fn truncate(&self, percent: u64) {
+        sure(self.0.truncate(percent));
+    }
+
+    /// Keeps nothing new, or everything again.
+    pub async fn be_full(&self, full: bool) {
+        answered("CONFIG SET maxmemory", self.0.be_full(full).await);
+    }
+
     /// How much memory it says that it uses, in bytes; `None`: it does not answer.
     pub async fn used_memory(&self) -> Option<u64> {
         let info: String = self.try_ask_words(&["INFO", "memory"]).await.ok()?;
@@ -69,8 +96,7 @@ impl RedisServer {
             .iter()
             .map(|word| word.as_ref().escape_ascii().to_string());
         let text = text.collect::<Vec<_>>().join(" ");
-        let answer = self.try_ask_words(words).await;
-        answer.unwrap_or_else(|error| panic!("{text}: {error}"))
+        answered(&text, self.try_ask_words(words).await)
     }
 
     /// As [`RedisServer::ask_words`], for commands that Redis may refuse.
@@ -80,7 +106,13 @@ impl RedisServer {
     pub async fn try_ask_words<T: FromRedisValue>(
         &self,
         words: &[impl AsRef<[u8]>],
-    ) -> Result<T, redis::RedisError> {
+    ) -> Result<T, RedisError> {
         self.0.ask(words).await
     }
+}
+
+/// Ends the test where Redis refuses or does not answer.
+#[track_caller]
+fn answered<T>(asked: &str, answer: Result<T, RedisError>) -> T {
+    answer.unwrap_or_else(|error| panic!("{asked}: {error}"))
 }

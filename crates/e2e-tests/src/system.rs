@@ -213,6 +213,11 @@ impl System {
         self.local.kill(service);
     }
 
+    /// `kill -9` of all six and Redis.
+    pub fn kill_all(&self) {
+        self.local.kill_all();
+    }
+
     /// Starts a service again, on the same port and file, and waits until it is ready.
     pub async fn restart(&self, service: Service) {
         sure(self.local.restart(service).await);

@@ -6,8 +6,9 @@ use std::sync::Mutex;
 use saga_events::Service;
 use tempfile::TempDir;
 
+use crate::ports::{chosen_port, free_port};
 use crate::system::System;
-use crate::{Binaries, Error, Proxy, RedisServer, Result, free_port};
+use crate::{Binaries, Error, Proxy, RedisServer, Result};
 
 /// A system that does not run yet.
 #[derive(Debug, Default)]
@@ -16,6 +17,7 @@ pub struct Builder {
     binaries: Option<PathBuf>,
     environment: Vec<(Option<Service>, String, String)>,
     has_a_network: bool,
+    first_port: Option<u16>,
 }
 
 impl Builder {
@@ -57,6 +59,14 @@ impl Builder {
         self
     }
 
+    /// Lets the services listen on this port and the five after it, in the order of the line; else
+    /// on any that are free.
+    #[must_use]
+    pub fn ports_from(mut self, first: u16) -> Self {
+        self.first_port = Some(first);
+        self
+    }
+
     /// Starts Redis and the services, and waits until all are ready.
     ///
     /// # Errors
@@ -71,7 +81,7 @@ impl Builder {
     /// a Tokio runtime.
     ///
     /// # Errors
-    /// No port is free, or the folder cannot be made.
+    /// A port is taken, no port is free, or the folder cannot be made.
     pub fn stopped(self) -> Result<System> {
         let (folder, removed) = match self.folder {
             Some(folder) => (folder, None),
@@ -95,8 +105,12 @@ impl Builder {
             }
         }
         let mut ports = Vec::new();
-        for service in Service::ALL {
-            ports.push((service, free_port()?));
+        for (service, step) in Service::ALL.into_iter().zip(0..) {
+            let port = match self.first_port {
+                Some(first) => chosen_port(service, first.saturating_add(step))?,
+                None => free_port()?,
+            };
+            ports.push((service, port));
         }
         Ok(System {
             redis,

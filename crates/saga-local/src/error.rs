@@ -86,6 +86,16 @@ pub enum Error {
         /// The last.
         last: u16,
     },
+    /// A port that was chosen for a service cannot be listened on.
+    #[error("port {port} of {service} is taken: {why}")]
+    Taken {
+        /// Whose.
+        service: Service,
+        /// Which.
+        port: u16,
+        /// What the system says.
+        why: io::Error,
+    },
     /// A port cannot be listened on.
     #[error("port {port} cannot be listened on: {why}")]
     Port {

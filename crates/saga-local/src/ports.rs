@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use saga_events::Service;
+
 use crate::{Error, Result};
 
 /// Below what operating systems give to outgoing connections: the port of a service that is down
@@ -30,4 +32,15 @@ pub fn free_port() -> Result<u16> {
         first: FIRST,
         last: FIRST + (COUNT - 1),
     })
+}
+
+/// The port that somebody has chosen for a service.
+///
+/// # Errors
+/// It is taken.
+pub(crate) fn chosen_port(service: Service, port: u16) -> Result<u16> {
+    match TcpListener::bind(("127.0.0.1", port)) {
+        Ok(_) => Ok(port),
+        Err(why) => Err(Error::Taken { service, port, why }),
+    }
 }

@@ -1,7 +1,7 @@
 //! A Redis of one's own: on a free port, with the settings that the project ships.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -52,6 +52,15 @@ impl RedisServer {
     /// # Errors
     /// There is no `redis-server` on the path, it ends at its start, or does not answer in time.
     pub async fn start(&self) -> Result<()> {
+        self.launch()?;
+        self.wait_ready().await
+    }
+
+    /// Starts it; it does not answer yet. One that runs is killed before.
+    ///
+    /// # Errors
+    /// There is no `redis-server` on the path, or its files cannot be written.
+    pub fn launch(&self) -> Result<()> {
         // Two cannot listen on one port.
         self.kill();
         std::fs::create_dir_all(&self.folder).map_err(Error::file(&self.folder))?;
@@ -66,17 +75,17 @@ impl RedisServer {
         }
         let process = Process::start(NAME, command, &self.log())?;
         *self.process() = Some(process);
-        self.answers().await
+        Ok(())
     }
 
-    async fn answers(&self) -> Result<()> {
+    async fn wait_ready(&self) -> Result<()> {
         let deadline = Deadline::after(PATIENCE);
         loop {
             match self.process().as_mut() {
                 Some(process) => process.still_runs()?,
                 None => return Err(Error::not_running(NAME)),
             }
-            let Err(why) = self.ask_within::<String>(ANSWER, &["PING"]).await else {
+            let Err(why) = self.answers().await else {
                 return Ok(());
             };
             if !deadline.allows_another().await {
@@ -86,9 +95,23 @@ impl RedisServer {
         }
     }
 
+    /// Asks it once whether it is there and has loaded its data.
+    ///
+    /// # Errors
+    /// It is not, or does not say so within a second.
+    pub async fn answers(&self) -> Result<(), RedisError> {
+        let answer = self.ask_within::<String>(ANSWER, &["PING"]).await;
+        answer.map(drop)
+    }
+
     /// Where it listens, or will.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// `redis://127.0.0.1:port`
@@ -106,12 +129,23 @@ impl RedisServer {
         self.process().as_ref().map(Process::pid)
     }
 
+    /// How it ended, if it was started and not killed; `None`: it runs.
+    ///
+    /// # Errors
+    /// The operating system does not tell.
+    pub fn ended_by_itself(&self) -> Result<Option<ExitStatus>> {
+        match self.process().as_mut() {
+            Some(process) => process.ended(),
+            None => Ok(None),
+        }
+    }
+
     /// `kill -9`. Nothing, where it does not run.
     pub fn kill(&self) {
         *self.process() = None;
     }
 
-    /// Freezes or thaws it.
+    /// Sends it a signal.
     ///
     /// # Errors
     /// It does not run.

@@ -173,22 +173,32 @@ impl System {
     /// # Errors
     /// It has ended, or is not ready within [`PATIENCE`]; the error says why it was not.
     pub async fn wait_ready(&self, service: Service) -> Result<()> {
-        let url = format!("{}/health/ready", self.url(service));
         let deadline = Deadline::after(PATIENCE);
         loop {
             match self.running().get_mut(&service) {
                 Some(process) => process.still_runs()?,
                 None => return Err(Error::not_running(service.as_str())),
             }
-            let why = match self.http.get(&url).send().await {
-                Ok(answer) if answer.status() == 200 => return Ok(()),
-                Ok(answer) => answer.text().await.unwrap_or_default(),
-                Err(error) => error.to_string(),
+            let Err(why) = self.is_ready(service).await else {
+                return Ok(());
             };
             if !deadline.allows_another().await {
                 let (name, log) = (service.as_str(), self.log(service));
                 return Err(Error::too_late(name, "is not ready", PATIENCE, why, &log));
             }
+        }
+    }
+
+    /// Asks a service once whether it is ready.
+    ///
+    /// # Errors
+    /// It is not; with what it says, or why it says nothing.
+    pub async fn is_ready(&self, service: Service) -> Result<(), String> {
+        let url = format!("{}/health/ready", self.url(service));
+        match self.http.get(&url).send().await {
+            Ok(answer) if answer.status() == 200 => Ok(()),
+            Ok(answer) => Err(answer.text().await.unwrap_or_default()),
+            Err(error) => Err(error.to_string()),
         }
     }
 
@@ -249,11 +259,21 @@ impl System {
         self.send(service, Signal::Cont)
     }
 
-    fn send(&self, service: Service, signal: Signal) -> Result<()> {
+    /// Sends a signal to a service.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn send(&self, service: Service, signal: Signal) -> Result<()> {
         match self.running().get_mut(&service) {
             Some(process) => process.send(signal),
             None => Err(Error::not_running(service.as_str())),
         }
+    }
+
+    /// `kill -9` of all six and Redis.
+    pub fn kill_all(&self) {
+        self.running().clear();
+        self.redis.kill();
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<Service, Process>> {
@@ -263,8 +283,7 @@ impl System {
 
 impl Drop for System {
     fn drop(&mut self) {
-        self.running().clear();
-        // Clones of it may outlive the system.
-        self.redis.kill();
+        // Clones of Redis may outlive the system.
+        self.kill_all();
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use saga_events::Service;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -173,6 +173,28 @@ impl Client {
         let request = self.http.delete(self.url(service, path));
         self.read(service, path, self.send(service, request).await?)
             .await
+    }
+
+    /// Any call, whose answer the caller judges: its status and its JSON, `null` where it is none.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn ask(
+        &self,
+        service: Service,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(u16, Value)> {
+        let mut request = self.http.request(method, self.url(service, path));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = self.send(service, request).await?;
+        let status = answer.status().as_u16();
+        let broke_off = || Unreachable(format!("{service} broke off at {path}"));
+        let body = answer.bytes().await.map_err(|_| broke_off())?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 
     fn url(&self, service: Service, path: &str) -> String {

@@ -8,6 +8,7 @@ mod dlq;
 mod exit;
 mod gateway;
 mod interruption;
+mod lab;
 mod logs;
 mod order;
 mod orders;
@@ -73,6 +74,9 @@ enum Command {
     /// One part of the bench's floor; the bench starts it
     #[command(hide = true)]
     FloorPart(bench::part::Options),
+    /// A system of its own to be broken by hand, on the page that order-svc serves: kill, stop, pause,
+    /// cut off, wipe, and see that nothing is lost
+    Lab(lab::Options),
     /// Dead letters, the events that a service could not apply: reads, replays, discards them
     #[command(subcommand, after_help = DLQ_EXIT_CODES)]
     Dlq(dlq::Command),
@@ -108,6 +112,7 @@ async fn run(command: Command, services: Services) -> anyhow::Result<Exit> {
             tokio::task::spawn_blocking(move || bench::part::run(&options)).await??;
             Ok(Exit::Clean)
         }
+        Command::Lab(options) => lab::run(screen, &options).await,
         Command::Demo(options) => {
             demo::run(&Client::new(services)?, screen, &options).await?;
             Ok(Exit::Clean)

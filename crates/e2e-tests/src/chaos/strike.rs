@@ -1,12 +1,9 @@
 //! Doing a fault to the system, and undoing it when its time is over.
 
-use std::fs::OpenOptions;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Method;
-use saga_events::bus::stream;
-use saga_events::{EventType, OrderId, Service};
+use saga_events::{OrderId, Service};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -17,8 +14,6 @@ use crate::{Network, Signal, settled};
 
 /// How long a service may take to end after SIGTERM.
 const DRAINED: Duration = Duration::from_secs(10);
-/// Entries of a stream that are added again at once.
-const DUPLICATES: usize = 100;
 
 impl Scene {
     /// Lets a fault strike, and undoes it.
@@ -47,21 +42,23 @@ impl Scene {
             }
             Fault::Flush => {
                 let _right = self.redis().await;
-                self.system.redis().ask::<()>("FLUSHALL").await;
+                self.system.redis().flush().await;
             }
             Fault::Truncate(percent) => {
                 let _right = self.redis().await;
                 self.system.redis().kill();
-                self.truncate(percent);
+                self.system.redis().truncate(percent as u64);
                 self.system.redis().start().await;
             }
-            Fault::Rewind(service) => self.rewind(service).await,
+            Fault::Rewind(service) => {
+                let _right = self.redis().await;
+                self.system.redis().rewind(service).await;
+            }
             Fault::OutOfMemory(time) => {
                 let _right = self.redis().await;
-                let redis = self.system.redis();
-                redis.ask::<()>("CONFIG SET maxmemory 1").await;
+                self.system.redis().be_full(true).await;
                 sleep(time).await;
-                redis.ask::<()>("CONFIG SET maxmemory 0").await;
+                self.system.redis().be_full(false).await;
             }
             Fault::Network(service, network, time) => {
                 let _right = self.network(service).await;
@@ -69,7 +66,12 @@ impl Scene {
                 sleep(time).await;
                 self.system.set_network(service, Network::Up);
             }
-            Fault::Duplicate(event_type, order) => self.duplicate(event_type, order).await,
+            Fault::Duplicate(event_type, order) => {
+                let _right = self.redis().await;
+                let mut dice = Dice::new(order, 0);
+                let shuffled = |entries: &mut Vec<_>| dice.shuffle(entries);
+                self.system.redis().say_again(event_type, shuffled).await;
+            }
             Fault::Poison(event_type) => {
                 let _right = self.redis().await;
                 self.system.plant(event_type, "event", POISON).await;
@@ -119,10 +121,7 @@ impl Scene {
             rights.push(self.process(service).await);
         }
         rights.push(self.redis().await);
-        Service::ALL
-            .into_iter()
-            .for_each(|service| self.system.kill(service));
-        self.system.redis().kill();
+        self.system.kill_all();
         self.system.redis().start().await;
         crate::together(Service::ALL.map(|service| self.start(service))).await;
     }
@@ -137,46 +136,6 @@ impl Scene {
             self.record.violation(what);
         }
         self.start(service).await;
-    }
-
-    /// As if the power had failed before the end of the log was on disk.
-    fn truncate(&self, percent: usize) {
-        let folder = self.folder().join("appendonlydir");
-        let files = std::fs::read_dir(folder).unwrap().flatten();
-        let logs = files.map(|file| file.path());
-        let logs = logs.filter(|path| path.to_string_lossy().ends_with(".incr.aof"));
-        let newest: Option<PathBuf> =
-            logs.max_by_key(|path| path.metadata().unwrap().modified().unwrap());
-        let log = OpenOptions::new()
-            .write(true)
-            .open(newest.unwrap())
-            .unwrap();
-        let length = log.metadata().unwrap().len();
-        log.set_len(length - length * percent as u64 / 100).unwrap();
-    }
-
-    async fn rewind(&self, service: Service) {
-        let _right = self.redis().await;
-        for event_type in service.consumes() {
-            let key = stream(0, event_type);
-            let words = ["XGROUP", "SETID", &key, service.as_str(), "0"];
-            // After a flush the group is made again by its next reader: there is nothing to rewind.
-            let _ = self.system.redis().try_ask_words::<()>(&words).await;
-        }
-    }
-
-    /// Adds the newest entries of a stream once more, in another order.
-    async fn duplicate(&self, event_type: EventType, order: u64) {
-        let _right = self.redis().await;
-        let (redis, key) = (self.system.redis(), stream(0, event_type));
-        let count = DUPLICATES.to_string();
-        let words = ["XREVRANGE", &key, "+", "-", "COUNT", &count];
-        let entries: Vec<(String, Vec<String>)> = redis.ask_words(&words).await;
-        let mut texts: Vec<&String> = entries.iter().map(|(_, fields)| &fields[1]).collect();
-        Dice::new(order, 0).shuffle(&mut texts);
-        for text in texts {
-            self.system.plant(event_type, "event", text).await;
-        }
     }
 
     async fn trouble_gateway(&self, trouble: GatewayTrouble, time: Duration) {

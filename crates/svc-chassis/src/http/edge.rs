@@ -102,6 +102,22 @@ pub async fn edge(
     Ok(answer)
 }
 
+/// What the edge does for a server that is no service and guards itself: ids in, problem bodies
+/// completed.
+///
+/// # Errors
+/// None of its own: every error becomes an answer here.
+pub async fn whole_problems(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let context = RequestContext::new(request.headers(), &Traces::default());
+    request.extensions_mut().insert(context.clone());
+    let answer = next.call(request).await?.map_into_boxed_body();
+    let http = answer.request().clone();
+    Ok(complete(answer, &http, &context))
+}
+
 /// What changes something, and what the caller wants to see in its trace; never what only looks
 /// whether the service is well.
 fn is_traced(http: &HttpRequest, context: &RequestContext, Route(path): Route) -> bool {

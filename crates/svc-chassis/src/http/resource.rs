@@ -17,7 +17,7 @@ pub struct Routes<'a> {
 
 impl<'a> Routes<'a> {
     /// Of an application that has no paths yet.
-    pub(crate) fn new(app: &'a mut web::ServiceConfig) -> Self {
+    pub fn new(app: &'a mut web::ServiceConfig) -> Self {
         Self {
             app,
             known: BTreeSet::new(),

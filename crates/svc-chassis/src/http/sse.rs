@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
 use tokio::sync::mpsc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Problem;
@@ -104,8 +105,20 @@ pub fn answer<F>(
 where
     F: Future<Output = Result<(), Gone>> + 'static,
 {
+    answer_until(chassis.shutdown.clone(), place, feed)
+}
+
+/// As [`answer`], for a server that is no service: until `shutdown` is cancelled.
+pub fn answer_until<F>(
+    shutdown: CancellationToken,
+    place: Place,
+    feed: impl FnOnce(Sink) -> F + 'static,
+) -> HttpResponse
+where
+    F: Future<Output = Result<(), Gone>> + 'static,
+{
     let (to_client, frames) = mpsc::channel(WAITING);
-    let (sink, shutdown) = (Sink(to_client), chassis.shutdown.clone());
+    let sink = Sink(to_client);
     actix_web::rt::spawn(async move {
         let _place = place;
         let fed = async {
