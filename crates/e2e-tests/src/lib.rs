@@ -5,6 +5,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 mod books;
+mod buttons;
 pub mod chaos;
 mod client;
 mod collector;
@@ -12,6 +13,7 @@ mod database;
 mod eventually;
 mod forge;
 mod invariants;
+mod lab;
 mod model;
 mod process;
 mod redis_server;
@@ -25,11 +27,13 @@ mod system;
 mod wanted;
 
 pub use books::Books;
+pub use buttons::{Pressed, press};
 pub use client::{Answer, Client};
 pub use collector::{Collector, Exported};
 pub use database::{DeadLetter, File, Traced};
 pub use eventually::{PATIENCE, eventually, together};
 pub use forge::{envelope, failure, settled};
+pub use lab::{Lab, PARTS, process_of};
 pub use model::{
     Account, COMPLETED, Hold, Inventory, Item, Notification, Order, Payment, Said, Stack,
 };

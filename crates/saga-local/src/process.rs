@@ -13,6 +13,8 @@ use crate::{Error, Result};
 pub enum Signal {
     /// End in order.
     Term,
+    /// End, as Ctrl-C asks for it.
+    Int,
     /// Freeze.
     Stop,
     /// Thaw.
@@ -24,6 +26,7 @@ impl Signal {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Term => "TERM",
+            Self::Int => "INT",
             Self::Stop => "STOP",
             Self::Cont => "CONT",
         }

@@ -14,6 +14,7 @@ mod faults;
 mod gateway;
 mod idempotency;
 mod letters;
+mod lab;
 mod lifecycle;
 mod live;
 mod logs;

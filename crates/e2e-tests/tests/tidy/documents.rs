@@ -174,3 +174,33 @@ fn every_file_that_a_service_lists_is_there_and_none_is_missing() {
     }
     assert_none("files that their service's README does not list", missing);
 }
+
+#[test]
+fn the_labs_readme_has_every_call_and_every_fault() {
+    let readme = read("crates/sagactl/README.md");
+    let lab = section(&readme, "`sagactl lab`");
+    let named: BTreeSet<&str> = rows(lab).map(|row| row[0]).collect();
+    let kinds = read("crates/sagactl/src/lab/kind.rs");
+    let kinds = kinds.split("pub enum Kind {").nth(1).unwrap();
+    let kinds = kinds.split('}').next().unwrap().lines().map(str::trim);
+    let kinds = kinds.filter(|line| line.ends_with(','));
+    let kinds: Vec<_> = kinds
+        .map(|line| format!("`{}`", line.trim_end_matches(',').to_lowercase()))
+        .collect();
+    assert_eq!(kinds.len(), 8, "{kinds:?}");
+    let calls = read("crates/sagactl/src/lab/calls.rs");
+    let paths = calls.split("resource(\"").skip(1);
+    let paths: Vec<_> = paths.map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(paths.len() > 8, "{paths:?}");
+    let paths = paths.into_iter().filter(|path| {
+        let is_told = |row: &&&str| {
+            let call = row.split('`').nth(1).unwrap_or_default();
+            let told = call.split(' ').nth(1).unwrap_or_default();
+            told.split('?').next() == Some(path)
+        };
+        !named.iter().any(|row| is_told(&row))
+    });
+    let missing = kinds.iter().filter(|kind| !named.contains(kind.as_str()));
+    let missing = missing.cloned().chain(paths.map(str::to_owned));
+    assert_none("the lab's README lacks", missing.collect());
+}

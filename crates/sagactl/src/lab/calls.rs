@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::Value;
 use svc_chassis::Error;
-use svc_chassis::http::{Body, Problem, Query, Routes, resource};
+use svc_chassis::http::{Body, Problem, Query, Routes, passed_on, resource};
 
 use super::gateway::Wanted;
 use super::kind::Kind;
@@ -89,7 +88,8 @@ async fn heal_all(lab: web::Data<Lab>) -> Answer {
 }
 
 async fn set_gateway(lab: web::Data<Lab>, body: Body<Wanted>) -> Answer {
-    Ok(passed_on(lab.set_gateway(&body.value).await?))
+    let (status, answer) = lab.set_gateway(&body.value).await?;
+    Ok(passed_on(status, &answer))
 }
 
 #[derive(Deserialize)]
@@ -120,7 +120,8 @@ struct NewPurchase {
 async fn buy(lab: web::Data<Lab>, body: Body<NewPurchase>) -> Answer {
     let NewPurchase { item_id, quantity } = body.value;
     let quantity = quantity.unwrap_or_else(|| 1.into());
-    Ok(passed_on(lab.buy(&item_id, &quantity).await?))
+    let (status, answer) = lab.buy(&item_id, &quantity).await?;
+    Ok(passed_on(status, &answer))
 }
 
 #[derive(Deserialize)]
@@ -136,9 +137,4 @@ async fn what_if(lab: web::Data<Lab>, Query(query): Query<WhatIf>) -> Answer {
 
 async fn shortcuts() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({"shortcuts": model::shortcuts()}))
-}
-
-/// A service's own answer, its refusal, too: that has the field's name and what to do.
-fn passed_on((status, body): (StatusCode, Value)) -> HttpResponse {
-    HttpResponse::build(status).json(body)
 }

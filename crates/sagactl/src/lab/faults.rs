@@ -166,7 +166,7 @@ impl Faults {
     async fn strike_redis(&self, kind: Kind, strike: Strike) -> Result<(), Problem> {
         let state = self.parts.state(Part::Redis);
         if state != State::Running {
-            let detail = format!("redis is {state}: {kind:?} needs it running, so heal it before");
+            let detail = format!("redis is {state}, and this needs it running: heal it before");
             return Err(Problem::conflict("REDIS_AWAY", detail));
         }
         let redis = self.parts.system().redis();

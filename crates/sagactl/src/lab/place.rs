@@ -10,7 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::{Context, Result, anyhow, bail};
 use saga_events::Service;
-use saga_local::{Part, Signal, System, eventually};
+use saga_local::{Network, Part, Signal, System, eventually};
 use svc_chassis::http::{Routes, whole_problems};
 use tempfile::TempDir;
 
@@ -108,6 +108,7 @@ impl Place {
 
     /// What a person has to know.
     pub fn told(&self, token: &str) -> [String; 5] {
+        // Not in a query: what comes after # is sent to nobody.
         let page = self.system.url(Service::Order);
         let stays = match self.removed {
             Some(_) => "removed in the end; --files keeps them",
@@ -133,8 +134,12 @@ impl Place {
 
     /// Ends all seven in order: the services publish what they have committed before Redis ends.
     pub async fn end(&self) {
+        // A paused one hears nothing, and who is cut off cannot publish.
+        let _ = self.system.signal_part(Part::Redis, Signal::Cont);
         for service in Service::ALL {
-            // A paused one hears nothing.
+            if let Ok(network) = self.system.network(service) {
+                network.set(Network::Up);
+            }
             let _ = self.system.thaw(service);
             let _ = self.system.send(service, Signal::Term);
         }
@@ -142,7 +147,6 @@ impl Place {
             // Who takes too long is killed, as whoever is gone already needs nothing.
             let _ = tokio::time::timeout(DRAINED, self.system.terminate(service)).await;
         }
-        let _ = self.system.signal_part(Part::Redis, Signal::Cont);
         if self.system.signal_part(Part::Redis, Signal::Term).is_ok() {
             let ended = async || match self.system.part_ended(Part::Redis) {
                 Ok(Some(_)) => Ok(()),

@@ -8,11 +8,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpRequest, ResponseError, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use saga_events::{Timestamp, TraceParent};
 use uuid::Uuid;
 
 use super::Problem;
+use super::problem::CONTENT_TYPE;
 use crate::chassis::Chassis;
 use crate::failpoint;
 use crate::metrics::{Method, Route};
@@ -186,6 +187,17 @@ fn is_of_another_origin(request: &ServiceRequest) -> bool {
 /// the request itself was answered, so the body is no problem.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Verdict;
+
+/// Another service's answer, passed on as it came: a refusal has that service's own code and fields.
+pub fn passed_on(status: StatusCode, body: &serde_json::Value) -> HttpResponse {
+    let mut answer = HttpResponse::build(status);
+    if !status.is_success() {
+        answer.content_type(CONTENT_TYPE);
+    }
+    let mut answer = answer.json(body);
+    answer.extensions_mut().insert(Verdict);
+    answer
+}
 
 /// Makes every error answer a complete problem, whoever made it, and logs the server's faults.
 fn complete(

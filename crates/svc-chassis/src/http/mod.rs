@@ -17,7 +17,7 @@ pub(crate) use shared::shared_routes;
 
 pub(crate) use hosts::Hosts;
 
-pub use edge::{RequestContext, edge, whole_problems};
+pub use edge::{RequestContext, edge, passed_on, whole_problems};
 pub use problem::Problem;
 pub use resource::{Resource, Routes, resource};
 pub use shared::{AuditQuery, Own, Pages, audit_answer, own_audit, page_of};
