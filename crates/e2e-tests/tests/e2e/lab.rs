@@ -1,6 +1,7 @@
 //! `sagactl lab`: who is let in, each button, the witness, the model, and that nothing is left of it.
 
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::Duration;
 
 use e2e_tests::{File, Lab, PARTS, PATIENCE, Signal, Told, free_port, press, process_of};
@@ -285,8 +286,9 @@ async fn who_ends_by_itself_is_seen_and_started_again_and_pictures_come_at_once(
     let before = process_of(&lab.picture().await, "notify-svc")["pid"]
         .as_u64()
         .unwrap();
-    let killed = std::process::Command::new("kill").args(["-9", &before.to_string()]);
-    assert!({ killed }.status().unwrap().success());
+    let mut kill = Command::new("kill");
+    let killed = kill.args(["-9", &before.to_string()]).status();
+    assert!(killed.unwrap().success());
     let seen = async {
         while !read.contains(r#""name":"notify-svc","port""#) {
             let chunk = answer.chunk().await.unwrap().expect("the stream goes on");
