@@ -5,8 +5,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use saga_events::Service;
-use saga_local::{Error, PATIENCE, Process, Proxy, RedisServer, Signal, System, free_port};
+use saga_events::bus::stream;
+use saga_events::{EventType, Service};
+use saga_local::{
+    Error, PATIENCE, Part, Process, Proxy, RedisServer, Signal, System, eventually, free_port,
+};
 use tempfile::TempDir;
 
 /// Holds an error to one line with all of this in it.
@@ -211,4 +214,103 @@ fn no_port_is_given_twice() {
     let ports: Vec<u16> = (0..100).map(|_| free_port().unwrap()).collect();
     let different: std::collections::BTreeSet<_> = ports.iter().collect();
     assert_eq!(different.len(), ports.len());
+}
+
+#[tokio::test]
+async fn ports_are_of_ones_choice_and_one_that_is_taken_is_told() {
+    // Each call gives the next one that is free, so that a row of six is soon found.
+    let row = || {
+        let first = free_port().unwrap();
+        let is_free = |step| std::net::TcpListener::bind(("127.0.0.1", first + step)).is_ok();
+        (0..6).all(is_free).then_some(first)
+    };
+    let first = (0..100).find_map(|_| row()).unwrap();
+    let system = System::with().ports_from(first).stopped().unwrap();
+    for (service, step) in Service::ALL.into_iter().zip(0..) {
+        assert_eq!(system.port(service), first + step);
+    }
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", first + 3)).unwrap();
+    let error = System::with().ports_from(first).stopped().unwrap_err();
+    let port = (first + 3).to_string();
+    tells(&error, &[&port, "item-svc", "is taken"]);
+}
+
+#[tokio::test]
+async fn a_redis_forgets_goes_back_and_says_again() {
+    let folder = TempDir::new().unwrap();
+    let redis = RedisServer::in_folder(folder.path()).unwrap();
+    tells(&redis.truncate(10).unwrap_err(), &["appendonlydir"]);
+    redis.start().await.unwrap();
+    let (event_type, item) = (EventType::InventoryReserved, Service::Item);
+    let key = stream(0, event_type);
+    // No stream, no group: nothing to rewind and nothing to say again.
+    redis.rewind(item).await.unwrap();
+    redis.say_again(event_type, |_| {}).await.unwrap();
+
+    for text in ["one", "two"] {
+        let words = ["XADD", &key, "*", "event", text];
+        redis.ask::<String>(&words).await.unwrap();
+    }
+    let words = ["XGROUP", "CREATE", &key, item.as_str(), "$"];
+    redis.ask::<()>(&words).await.unwrap();
+    redis
+        .say_again(event_type, |entries| entries.reverse())
+        .await
+        .unwrap();
+    let entries: Vec<(String, Vec<String>)> = redis.ask(&["XRANGE", &key, "-", "+"]).await.unwrap();
+    let texts: Vec<&str> = entries.iter().map(|(_, fields)| &*fields[1]).collect();
+    assert_eq!(texts, ["one", "two", "two", "one"]);
+
+    let unread = async || {
+        let words = [
+            "XREADGROUP",
+            "GROUP",
+            item.as_str(),
+            "me",
+            "STREAMS",
+            &key,
+            ">",
+        ];
+        let read: redis::Value = redis.ask(&words).await.unwrap();
+        format!("{read:?}").matches("event").count()
+    };
+    assert_eq!(unread().await, 2);
+    redis.rewind(item).await.unwrap();
+    assert_eq!(unread().await, 4);
+
+    redis.kill();
+    redis.truncate(100).unwrap();
+    redis.start().await.unwrap();
+    assert_eq!(redis.ask::<u64>(&["DBSIZE"]).await.unwrap(), 0);
+    redis.be_full(true).await.unwrap();
+    let refused = redis.ask::<()>(&["SET", "key", "value"]).await;
+    assert!(refused.unwrap_err().to_string().contains("OOM"));
+    redis.be_full(false).await.unwrap();
+    redis.ask::<()>(&["SET", "key", "value"]).await.unwrap();
+    redis.flush().await.unwrap();
+    assert_eq!(redis.ask::<u64>(&["DBSIZE"]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn every_part_is_ended_and_started_alike() {
+    let system = System::with().start().await.unwrap();
+    for part in [Part::Service(Service::Notify), Part::Redis] {
+        assert_eq!(part.as_str().parse(), Ok(part));
+        assert!(system.part_is_ready(part).await);
+        let before = system.part_pid(part).unwrap();
+        system.signal_part(part, Signal::Term).unwrap();
+        let ended = async || system.part_ended(part).unwrap().ok_or("it still runs");
+        eventually(PATIENCE, ended).await.unwrap();
+        system.launch_part(part).unwrap();
+        let ready = async || system.part_is_ready(part).await.then_some(()).ok_or(());
+        eventually(PATIENCE, ready).await.unwrap();
+        assert_ne!(system.part_pid(part), Some(before));
+        system.kill_part(part);
+        assert!(!system.part_is_ready(part).await && system.part_pid(part).is_none());
+        tells(
+            &system.signal_part(part, Signal::Cont).unwrap_err(),
+            &["does not run"],
+        );
+    }
+    assert!("mail-svc".parse::<Part>().unwrap_err().contains("redis"));
 }

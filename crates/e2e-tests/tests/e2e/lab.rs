@@ -1,17 +1,16 @@
 //! `sagactl lab`: who is let in, each button, the witness, the model, and that nothing is left of it.
 
-use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
-use e2e_tests::{File, Lab, PARTS, PATIENCE, Signal, Told, free_port, press, process_of};
+use e2e_tests::{Client, File, Lab, PARTS, PATIENCE, Signal, Told, free_port, press, process_of};
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, HOST, ORIGIN};
 use saga_events::OrderId;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+mod answers;
 mod ends;
+mod let_in;
 
 /// Soon, on a loaded machine too.
 const SOON: Duration = Duration::from_secs(20);
@@ -48,71 +47,6 @@ async fn assert_nothing_is_lost(lab: &Lab) -> Value {
     assert_eq!(of("answered"), of("completed") + of("cancelled"));
     assert!(all_run(&picture), "{picture}");
     picture
-}
-
-#[tokio::test]
-async fn who_has_no_token_or_comes_from_elsewhere_is_refused_and_does_nothing() {
-    let lab = Lab::start().await;
-    let (page, own) = (lab.page().to_owned(), lab.stranger().base().to_owned());
-    let host = own.trim_start_matches("http://").to_owned();
-    let bearer = format!("Bearer {}", lab.token());
-    let wrong = format!("Bearer {}", "0".repeat(32));
-    let page_by_name = page.replace("127.0.0.1", "localhost");
-    let cases = [
-        (&*host, None, None, "NO_TOKEN"),
-        (&host, None, Some(&*wrong), "NO_TOKEN"),
-        (&host, Some(&*page), None, "NO_TOKEN"),
-        ("lab.example", None, Some(&bearer), "FOREIGN_HOST"),
-        (
-            &host,
-            Some("http://evil.example"),
-            Some(&bearer),
-            "FOREIGN_ORIGIN",
-        ),
-        (&host, Some(&own), Some(&bearer), "FOREIGN_ORIGIN"),
-        (&host, Some("null"), Some(&bearer), "FOREIGN_ORIGIN"),
-    ];
-    for (host, origin, authorization, code) in cases {
-        for (method, path) in [
-            (Method::GET, "/lab"),
-            (Method::GET, "/lab/live"),
-            (Method::PUT, "/lab/traffic"),
-            (Method::GET, "/model"),
-        ] {
-            let mut request = lab.stranger().request(method, path).header(HOST, host);
-            request = request.json(&json!({"perSecond": 50}));
-            for (name, value) in [(ORIGIN, origin), (AUTHORIZATION, authorization)] {
-                if let Some(value) = value {
-                    request = request.header(name, value);
-                }
-            }
-            let answer = lab.stranger().send(request).await.expect(403);
-            assert_eq!(answer.body["code"], code, "{path}: {}", answer.body);
-            assert_eq!(answer.body["instance"], path);
-        }
-    }
-    assert_eq!(lab.picture().await["traffic"]["perSecond"], 0);
-
-    for origin in [&page, &page_by_name] {
-        let request = lab.request(Method::GET, "/lab").header(ORIGIN, origin);
-        let answer = lab.stranger().send(request).await.expect(200);
-        assert_eq!(answer.header("access-control-allow-origin"), origin);
-        assert_eq!(answer.header("vary"), "Origin");
-        let asked = lab.stranger().request(Method::OPTIONS, "/lab/faults");
-        let asked = asked.header(ORIGIN, origin);
-        let asked = asked.header("Access-Control-Request-Method", "DELETE");
-        let answer = lab.stranger().send(asked).await.expect(204);
-        assert_eq!(answer.header("access-control-allow-origin"), origin);
-        let methods = answer.header("access-control-allow-methods");
-        assert_eq!(methods, "GET, POST, PUT, DELETE");
-        let headers = answer.header("access-control-allow-headers");
-        assert_eq!(headers, "authorization, content-type");
-    }
-    let asked = lab.stranger().request(Method::OPTIONS, "/lab/faults");
-    let asked = asked.header(ORIGIN, "http://evil.example");
-    let asked = asked.header("Access-Control-Request-Method", "DELETE");
-    let answer = lab.stranger().send(asked).await.expect(403);
-    assert!(!answer.headers.contains_key("access-control-allow-origin"));
 }
 
 #[tokio::test]
@@ -305,192 +239,6 @@ async fn who_ends_by_itself_is_seen_and_started_again_and_pictures_come_at_once(
         lab.said()
             .contains("notify-svc ended by itself with signal: 9")
     );
-}
-
-#[tokio::test]
-async fn what_cannot_be_done_is_refused_by_the_fields_name() {
-    let lab = Lab::start().await;
-    let faults = "/lab/faults";
-    for (method, path, body, status, field) in [
-        (
-            Method::POST,
-            faults,
-            json!({"kind": "explode"}),
-            422,
-            "kind",
-        ),
-        (
-            Method::POST,
-            faults,
-            json!({"target": "redis"}),
-            422,
-            "kind",
-        ),
-        (Method::POST, faults, json!({"kind": "kill"}), 422, "target"),
-        (
-            Method::POST,
-            faults,
-            json!({"kind": "kill", "target": "all"}),
-            422,
-            "target",
-        ),
-        (
-            Method::POST,
-            faults,
-            json!({"kind": "cut", "target": "redis"}),
-            422,
-            "target",
-        ),
-        (
-            Method::POST,
-            faults,
-            json!({"kind": "rewind", "target": "redis"}),
-            422,
-            "target",
-        ),
-        (
-            Method::POST,
-            faults,
-            json!({"kind": "flushall", "target": "item-svc"}),
-            422,
-            "target",
-        ),
-        (
-            Method::POST,
-            faults,
-            json!({"kind": "kill", "target": 1}),
-            422,
-            "target",
-        ),
-        (
-            Method::POST,
-            faults,
-            json!({"kind": "kill", "target": "redis", "seconds": -1}),
-            422,
-            "seconds",
-        ),
-        (
-            Method::POST,
-            faults,
-            json!({"kind": "kill", "target": "redis", "seconds": 3601}),
-            422,
-            "seconds",
-        ),
-        (
-            Method::POST,
-            faults,
-            json!({"kind": "kill", "target": "redis", "for": 1}),
-            422,
-            "for",
-        ),
-        (
-            Method::PUT,
-            "/lab/traffic",
-            json!({"perSecond": 51}),
-            422,
-            "perSecond",
-        ),
-        (
-            Method::PUT,
-            "/lab/traffic",
-            json!({"perSecond": 0.5}),
-            422,
-            "perSecond",
-        ),
-        (Method::PUT, "/lab/traffic", json!({}), 422, "perSecond"),
-        (
-            Method::PUT,
-            "/lab/gateway",
-            json!({"outage": "off"}),
-            422,
-            "outage",
-        ),
-        (
-            Method::PUT,
-            "/lab/gateway",
-            json!({"approvalRate": 2}),
-            422,
-            "approvalRate",
-        ),
-        (
-            Method::PUT,
-            "/lab/gateway",
-            json!({"latency": 2}),
-            422,
-            "latency",
-        ),
-        (
-            Method::POST,
-            "/lab/purchases",
-            json!({"itemId": "sword"}),
-            422,
-            "itemId",
-        ),
-        (
-            Method::POST,
-            "/lab/purchases",
-            json!({"quantity": 1}),
-            422,
-            "itemId",
-        ),
-        (
-            Method::GET,
-            "/model?without=luck",
-            json!({}),
-            422,
-            "without",
-        ),
-        (Method::GET, "/model?what=luck", json!({}), 400, "what"),
-        (Method::DELETE, "/lab/faults/first", json!({}), 400, "id"),
-    ] {
-        let answer = lab.call(method, path, Some(&body)).await.expect(status);
-        assert_eq!(
-            answer.body["errors"][0]["field"], field,
-            "{body}: {}",
-            answer.body
-        );
-        assert_eq!(answer.header("content-type"), "application/problem+json");
-    }
-    let item = &lab.picture().await["items"][0]["id"];
-    let body = json!({"itemId": item, "quantity": 0});
-    let refused = lab.post("/lab/purchases", &body).await.expect(422);
-    assert_eq!(refused.body["errors"][0]["field"], "quantity");
-    let nothing = json!({"itemId": OrderId::new()});
-    let refused = lab.post("/lab/purchases", &nothing).await.expect(404);
-    assert_eq!(refused.body["code"], "ITEM_NOT_FOUND");
-    let picture = lab.picture().await;
-    assert!(all_run(&picture) && answered(&picture) == 0, "{picture}");
-}
-
-#[tokio::test]
-async fn the_model_says_what_its_readme_says() {
-    let lab = Lab::start().await;
-    let known = lab.get("/model/shortcuts").await.expect(200).body;
-    let known = known["shortcuts"].as_array().unwrap();
-    assert_eq!(known.len(), 17);
-    let readme = include_str!("../../../saga-model/README.md");
-    for shortcut in known {
-        let name = shortcut["name"].as_str().unwrap();
-        assert!(
-            shortcut["about"].as_str().unwrap().ends_with('.'),
-            "{shortcut}"
-        );
-        let row = readme
-            .lines()
-            .find(|line| line.starts_with(&format!("| `{name}` |")));
-        let cells: Vec<&str> = row.unwrap().split('|').map(str::trim).collect();
-        let path = format!("/model?without={name}");
-        let report = lab.get(&path).await.expect(200).body;
-        let verdict = report["verdict"].as_str().unwrap();
-        assert!(cells[2].starts_with(verdict), "{name}: {report}");
-        let steps = report["steps"].as_array().unwrap().len();
-        assert_eq!(steps, cells[3].parse().unwrap_or(0), "{name}: {report}");
-    }
-    let nothing_off = lab.get("/model").await.expect(200).body;
-    assert_eq!(nothing_off["verdict"], "safe");
-    assert_eq!(lab.get("/model?without=").await.body, nothing_off);
-    let both = lab.get("/model?without=no-repeats,ack-before-commit").await;
-    assert_eq!(both.expect(200).body["verdict"], "stuck");
 }
 
 #[tokio::test]

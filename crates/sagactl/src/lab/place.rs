@@ -56,7 +56,8 @@ impl Place {
         let mut builder = System::with()
             .files_in(&folder)
             .with_a_network()
-            .set_for_all("SAGA__DEMO", true);
+            .set_for_all("SAGA__DEMO", true)
+            .set(Service::Order, "SAGA__ORDER__LAB_ORIGIN", url(port));
         if options.ports != 0 {
             builder = builder.ports_from(options.ports);
         }
@@ -116,16 +117,11 @@ impl Place {
         };
         [
             format!("  the page   {page}/#/lab?token={token}"),
-            format!("  the lab    {}", self.url()),
+            format!("  the lab    {}", url(self.port().unwrap_or_default())),
             format!("  files      {} ({stays})", self.folder.display()),
             format!("  logs       {}", self.logs().display()),
             "  the end    Ctrl-C".to_owned(),
         ]
-    }
-
-    fn url(&self) -> String {
-        let port = self.port().unwrap_or_default();
-        format!("http://127.0.0.1:{port}")
     }
 
     fn logs(&self) -> PathBuf {
@@ -155,4 +151,9 @@ impl Place {
             let _ = eventually(DRAINED, ended).await;
         }
     }
+}
+
+/// Where a lab on this port answers, as the page is told.
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
 }

@@ -1,8 +1,13 @@
 //! Nothing outlives the lab, and nothing starts that could not go on.
 
+use std::net::TcpListener;
+
+use e2e_tests::{Signal, Told, free_port};
+use tempfile::TempDir;
+
 use super::*;
 
-/// The processes that work in a folder or were told of it.
+/// The ids of the seven.
 fn processes_of(picture: &Value) -> Vec<u64> {
     let pid = |name: &&str| process_of(picture, name)["pid"].as_u64();
     PARTS.iter().filter_map(pid).collect()
