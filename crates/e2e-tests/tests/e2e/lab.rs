@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use e2e_tests::{Client, File, Lab, PARTS, PATIENCE, Signal, Told, free_port, press, process_of};
+use e2e_tests::{File, Lab, PARTS, PATIENCE, press, process_of};
 use reqwest::Method;
 use saga_events::OrderId;
 use serde_json::{Value, json};
