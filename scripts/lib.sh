@@ -191,3 +191,42 @@ want_schemathesis() {
   warn "SKIPPED: schemathesis is missing, so the OpenAPI documents are not held against the answers."
   warn "Install it (pipx install schemathesis==4.32.5), then run this again."
 }
+
+# chromium and chromedriver on the path, and a font with Korean in it, if they can be had: Debian's
+# packages, where this may install them. Without them the tests of the page are skipped, and say so.
+want_chromium() {
+  have chromedriver && have chromium && return
+  local as=(env DEBIAN_FRONTEND=noninteractive)
+  ((EUID == 0)) || as=(sudo -n "${as[@]}")
+  if have apt-get && { ((EUID == 0)) || { have sudo && sudo -n true 2>/dev/null; }; }; then
+    say "chromium is missing: installing Debian's chromium and chromium-driver"
+    mkdir -p $run
+    {
+      "${as[@]}" apt-get update || true
+      "${as[@]}" apt-get install -y --no-install-recommends chromium chromium-driver fonts-nanum
+    } >$run/chromium.log 2>&1 || true
+  fi
+  hash -r
+  have chromedriver && have chromium && return
+  warn "SKIPPED: chromium and chromedriver are missing, so the page is not tried in a browser."
+  warn "Install them (brew install chromium chromedriver, pacman -S chromium), then run this again."
+}
+
+# axe-core 4.12.1 as the variable AXE, if it can be had: a package of PyPI's carries it. Without it the
+# page's accessibility is not tried, and that is said.
+want_axe() {
+  local unpacked=$run/axe
+  if [[ -z ${AXE:-} && ! -s $unpacked/axe.min.js ]] && have python3; then
+    say "axe-core is missing: unpacking it from PyPI into $unpacked"
+    mkdir -p $unpacked
+    {
+      python3 -m pip download --quiet --no-deps --dest $unpacked axe-playwright-python==0.1.8 &&
+        python3 -m zipfile -e $unpacked/axe_playwright_python-0.1.8-*.whl $unpacked/wheel &&
+        cp $unpacked/wheel/axe_playwright_python/axe.min.js $unpacked/
+    } >$run/axe.log 2>&1 || true
+  fi
+  [[ -n ${AXE:-} || ! -s $unpacked/axe.min.js ]] || export AXE=$root/$unpacked/axe.min.js
+  [[ -z ${AXE:-} ]] || return 0
+  warn "SKIPPED: axe-core is missing, so the page's accessibility is not tried."
+  warn "Set AXE to the path of an axe.min.js, then run this again."
+}

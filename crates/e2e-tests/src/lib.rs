@@ -5,6 +5,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 mod books;
+mod browser;
 mod buttons;
 pub mod chaos;
 mod client;
@@ -27,6 +28,7 @@ mod system;
 mod wanted;
 
 pub use books::Books;
+pub use browser::{Allowed, Axe, Browser, Keystroke, Look, Sight, Tab, Taken};
 pub use buttons::{Pressed, press};
 pub use client::{Answer, Client};
 pub use collector::{Collector, Exported};
