@@ -41,7 +41,22 @@ pub struct Browser {
     profile: TempDir,
     /// The page's own origin, and who else it may ask.
     origins: Vec<String>,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
+}
+
+/// Held as long as the browser is there.
+#[derive(Debug)]
+struct Turn {
+    _held: MutexGuard<'static, ()>,
+}
+
+impl Turn {
+    fn wait_for() -> Self {
+        let held = ONE_AT_A_TIME.lock();
+        // A test that failed before has let go of its browser all the same.
+        let _held = held.unwrap_or_else(PoisonError::into_inner);
+        Self { _held }
+    }
 }
 
 impl Browser {
@@ -52,8 +67,7 @@ impl Browser {
         if !has("chromedriver", untried) || !has("chromium", untried) {
             return None;
         }
-        let turn = ONE_AT_A_TIME.lock();
-        let turn = turn.unwrap_or_else(PoisonError::into_inner);
+        let turn = Turn::wait_for();
         let profile = TempDir::with_prefix("browser-").unwrap();
         let port = free_port();
         let mut command = Command::new("chromedriver");

@@ -45,6 +45,18 @@ impl Browser {
             .unwrap_or_else(|error| panic!("{script} returned {value}: {error}"))
     }
 
+    /// Runs a script that calls its last argument with what it returns.
+    pub async fn run_until_called<T: DeserializeOwned>(
+        &self,
+        script: &str,
+        arguments: &[Value],
+    ) -> T {
+        let done = self.client.execute_async(script, arguments.to_vec()).await;
+        let value = done.unwrap_or_else(|error| panic!("{script}: {error}"));
+        serde_json::from_value(value.clone())
+            .unwrap_or_else(|error| panic!("{script} was called with {value}: {error}"))
+    }
+
     /// Waits until this script returns what satisfies, and returns that.
     pub async fn until<T: DeserializeOwned + Debug>(
         &self,
@@ -133,9 +145,9 @@ impl Browser {
     }
 
     /// Presses one key after the other, wherever the focus is.
-    pub async fn press(&self, keys: impl IntoIterator<Item = Keystroke>) {
+    pub async fn press<K: Into<Keystroke>>(&self, keys: impl IntoIterator<Item = K>) {
         let mut actions = KeyActions::new("keyboard".to_owned());
-        for Keystroke { held, key } in keys {
+        for Keystroke { held, key } in keys.into_iter().map(Into::into) {
             if let Some(value) = held {
                 actions = actions.then(KeyAction::Down { value });
             }

@@ -3,3 +3,11 @@
 //! Needs `chromedriver` and `chromium` on the path, as `scripts/test` provides them. Where they are
 //! missing these tests say so on the terminal, and prove nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod away;
+mod dead_letters;
+mod keyboard;
+mod purchases;
+mod scene;
+mod stuck;
+mod tabs;

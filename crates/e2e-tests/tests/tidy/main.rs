@@ -6,6 +6,7 @@ mod contract;
 mod documents;
 mod faults;
 mod metrics;
+mod page;
 mod sources;
 
 use std::path::{Path, PathBuf};
