@@ -6,8 +6,13 @@
 
 mod away;
 mod dead_letters;
+mod environment;
 mod keyboard;
+mod lab;
+mod laboratory;
+mod looks;
 mod purchases;
 mod scene;
+mod soak;
 mod stuck;
 mod tabs;

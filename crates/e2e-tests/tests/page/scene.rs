@@ -17,7 +17,10 @@ impl Scene {
     /// `None`: there is no browser.
     pub async fn of(system: System) -> Option<Self> {
         let browser = Browser::start(&[system.at(Service::Order).base()]).await?;
-        let sale = Sale::of(system.user(1_000_000).await, system.item(10, 10_000).await);
+        let sale = Sale::of(
+            system.user(1_000_000_000).await,
+            system.item(10, 100_000_000).await,
+        );
         Some(Self {
             browser,
             system,
