@@ -42,13 +42,17 @@ impl Browser {
         told.iter().filter_map(url).collect()
     }
 
-    /// Whether it is the page's origin, one it may ask, or no address on a network at all.
+    /// Whether it is the page's origin, one it may ask, or no address on a network at all: an empty tab
+    /// of the browser's own is made of such.
     fn is_ours(&self, url: &str) -> bool {
         let of = |origin: &String| {
             let rest = url.strip_prefix(origin.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        self.origins.iter().any(of) || ["data:", "about:"].iter().any(|own| url.starts_with(own))
+        self.origins.iter().any(of)
+            || ["data:", "about:", "chrome:"]
+                .iter()
+                .any(|own| url.starts_with(own))
     }
 }
 

@@ -5,6 +5,15 @@ use saga_events::{EventType, OrderId, Service};
 
 use crate::scene::Scene;
 
+/// What was lost stays lost until somebody acts.
+async fn without_repeats() -> System {
+    System::with()
+        .set(Service::Order, "SAGA__ORDER__FIRST_REPEAT_MS", 55_000)
+        .set(Service::Order, "SAGA__ORDER__MAX_REPEAT_MS", 55_000)
+        .start()
+        .await
+}
+
 /// The row of the first dead letter of a service.
 fn row(service: Service) -> String {
     format!("#dead tbody tr[data-letter=\"{service}/1\"]")
@@ -31,8 +40,7 @@ async fn outcome(scene: &Scene, service: Service, outcome: &str) -> String {
 
 #[tokio::test]
 async fn a_letter_is_tried_replayed_and_comes_back_until_it_can_be_applied() {
-    let builder = System::with().set(Service::Order, "SAGA__ORDER__FIRST_REPEAT_MS", 55_000);
-    let Some(scene) = Scene::of(builder.start().await).await else {
+    let Some(scene) = Scene::of(without_repeats().await).await else {
         return;
     };
     let Scene {
@@ -69,8 +77,7 @@ async fn a_letter_is_tried_replayed_and_comes_back_until_it_can_be_applied() {
 
 #[tokio::test]
 async fn a_mended_letter_is_applied_and_a_forged_one_is_discarded_with_a_reason() {
-    let builder = System::with().set(Service::Order, "SAGA__ORDER__FIRST_REPEAT_MS", 55_000);
-    let Some(scene) = Scene::of(builder.start().await).await else {
+    let Some(scene) = Scene::of(without_repeats().await).await else {
         return;
     };
     let Scene {
@@ -87,7 +94,7 @@ async fn a_mended_letter_is_applied_and_a_forged_one_is_discarded_with_a_reason(
         .click(&format!("{} [data-act=discard]", row(Service::Item)))
         .await;
     browser.click("dialog[open] button.main").await;
-    browser.see("dialog[open] .problem").await;
+    browser.read("dialog[open] .problem", "reason").await;
     browser.fill("dialog[open] input", "forged").await;
     browser.click("dialog[open] button.main").await;
     browser.see_no("dialog[open]").await;
