@@ -8,6 +8,11 @@ use serde_json::{Value, json};
 
 use super::Browser;
 
+/// How high the window is, in CSS pixels.
+const HEIGHT: u32 = 900;
+/// A picture that is taller is cut off.
+const TALLEST: u32 = 6_000;
+
 /// How a person's screen and settings are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
@@ -104,11 +109,7 @@ impl Browser {
 
     /// Looks at the page so, from now on.
     pub async fn look(&self, look: Look) {
-        let size = json!({
-            "width": look.width, "height": 900, "deviceScaleFactor": 1, "mobile": false,
-        });
-        self.devtools("Emulation.setDeviceMetricsOverride", size)
-            .await;
+        self.resize(look.width, HEIGHT).await;
         let feature = |name: &str, value: &str| json!({"name": name, "value": value});
         let either = |is: bool, yes: &'static str, no: &'static str| if is { yes } else { no };
         let media = json!({"features": [
@@ -119,6 +120,14 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", media).await;
     }
 
+    async fn resize(&self, width: u32, height: u32) {
+        let size = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
+        });
+        self.devtools("Emulation.setDeviceMetricsOverride", size)
+            .await;
+    }
+
     /// A picture of the whole page, as somebody sees it who sees colours so.
     pub async fn picture(&self, sight: Sight, file: &Path) {
         let see = async |kind: &str| {
@@ -127,7 +136,11 @@ impl Browser {
                 .await;
         };
         see(sight.as_str()).await;
+        let size = "return [innerWidth, document.documentElement.scrollHeight]";
+        let [width, height]: [u32; 2] = self.run(size, &[]).await;
+        self.resize(width, height.min(TALLEST)).await;
         let picture = self.client.screenshot().await.unwrap();
+        self.resize(width, HEIGHT).await;
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, picture).unwrap();
         see("none").await;

@@ -32,7 +32,8 @@ async fn missed_by_tab(browser: &Browser) -> Vec<String> {
         scrollTo(0, 0);";
     browser.run::<Value>(watch, &[]).await;
     let is_round = "const at = document.activeElement;
-        const seen = reached.has(at) || (at === document.body && reached.size > 0);
+        if (at === document.body) return false;
+        const seen = reached.has(at);
         reached.add(at);
         return seen";
     let mut presses = 0;

