@@ -49,14 +49,14 @@ export function show(start) {
 		for (const result of answer?.results ?? []) came(keyOf(result), { ...result, dryRun });
 	};
 	const ask = async (act, letter, then) => {
-		const reason = await askReason(t(`dead.${act}`), t(`dead.${act}Text`, { letter }));
+		const reason = await askReason(t(`dead.${act}`), t(`dead.${act === 'discard' ? act : 'replay'}Text`, { letter }));
 		if (reason) then(reason);
 	};
 	const acts = {
-		dryRun: (key) => replay(key, t('dead.dryRunReason'), true),
+		dryRun: (key) => replay(key, t('dead.dryRun'), true),
 		replay: (key) => ask('replay', key, (reason) => replay(key, reason)),
 		discard: (key) => ask('discard', key, (reason) => attempt(key, call('DELETE', path(`${BASE}/${key}`, { reason })), { outcome: 'discarded' })),
-		dryRunAll: (group) => all(group, t('dead.dryRunReason'), true),
+		dryRunAll: (group) => all(group, t('dead.dryRun'), true),
 		replayAll: (group) => ask('replayAll', `${group.service} ${group.type ?? ''}`, (reason) => all(group, reason, false)),
 		open: async (key) => know(key, { inside: await get(`${BASE}/${key}`).catch((error) => ({ event: error.message, trail: [] })) }),
 	};
@@ -90,7 +90,7 @@ function row([key, { type, orderId, error, attempts, createdAt, reason, result, 
 		inside.trail.map(({ time, act, by = '', reason, outcome }) => h('p', h('small', `${clock(time)} ${act} ${by}: ${reason} → ${outcome}`)))];
 	return { key, 'data-letter': key, cells: [
 		h('span', mono(key), ' ', h('small', t(`dead.reason.${reason}`))), mono(type ?? '–'), orderId ? orderLink(orderId) : '–',
-		unfold(key, error, evidence, () => acts.open(key)), result?.attempts ?? attempts, aged(createdAt),
+		unfold(key, error, evidence, () => acts.open(key)), result?.dryRun ? attempts : (result?.attempts ?? attempts), aged(createdAt),
 		[h('div.row', ['dryRun', 'replay', 'discard'].map((name) => act(name, acts, key, good && !result.dryRun))),
 			result && h('p', { 'data-outcome': result.outcome }, mark(good ? 'safe' : 'refused', outcome(result)))]] };
 }

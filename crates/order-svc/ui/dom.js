@@ -69,8 +69,9 @@ export function changed() {
 }
 export const drawBy = (how) => (draw = how);
 
-// More often is noise to those who only hear the page.
+// More often is noise to those who only hear the page; for longer it hides what lies under it.
 const EVERY_MS = 5_000;
+const STAYS_MS = 8_000;
 let sayer = 0;
 let saidAt = 0;
 export function say(text) {
@@ -78,6 +79,7 @@ export function say(text) {
 	sayer = setTimeout(() => {
 		document.getElementById('status').textContent = text;
 		saidAt = Date.now();
+		sayer = setTimeout(() => (document.getElementById('status').textContent = ''), STAYS_MS);
 	}, Math.max(0, saidAt + EVERY_MS - Date.now()));
 }
 

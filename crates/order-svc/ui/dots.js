@@ -76,7 +76,8 @@ function stopsOf({ type, publisher, consumers: [to], phase }, layer) {
 		if (narrow.matches) return stop(there ? rail.left + 2 : rail.right - 2, top + height / 2);
 		return stop(left + width / 2, there ? rail.top + 2 : phase === 'final' ? top : rail.bottom - 2);
 	};
-	if (phase === 'final') return [at(to)];
+	// Upright, notify-svc stands beside no rail.
+	if (phase === 'final') return narrow.matches ? [] : [at(to)];
 	const turn = narrow.matches ? stop(rail.left + rail.width / 2, rail.bottom - 2) : stop(rail.right - 2, rail.top + rail.height / 2);
 	return [...(phase === 'pivot' ? [turn] : []), at(publisher), at(to)];
 }

@@ -18,14 +18,14 @@ export function events(said, order) {
 
 function repeats(entry, one) {
 	const [{ n, time }] = entry;
-	const summary = [mark('repeated', t('events.repeats', { n: entry.length })), ' ', h('small', `${clock(time)} – ${clock(entry.at(-1).time)}`)];
+	const summary = [mark('repeated', t('events.repeats', { n: entry.length })), ' ', h('small', [...new Set([clock(time), clock(entry.at(-1).time)])].join(' – '))];
 	return h('li.repeats', { key: `repeats ${n}` }, unfold(`repeats ${n}`, summary, () => h('ol', entry.map(one))));
 }
 
 function row({ n, id, type, service, time, because, effect, attempt, data }, order) {
 	const { file, port } = known(service);
 	const summary = [h('span.dim', n), mono(clock(time, true)), h('b.mono', type), mono(service), mark(effect, t(`effect.${effect}`)),
-		h('small', code(data?.reasonCode), because && ` ${t('events.because', { n: because })}`, ` ${t('events.attempt', { n: attempt })}`)];
+		h('small', code(data?.reasonCode), data?.reasonCode && ' · ', because && `${t('events.because', { n: because })} · `, t('events.attempt', { n: attempt }))];
 	return h('li', { key: n, 'data-n': n }, unfold(n, summary, () => [
 		payload(JSON.stringify(data, null, 2)), h('p', mono(id), ' · ', h('code', file)),
 		line(curl('GET', `${origin(port)}/sagas/${order}`))]));

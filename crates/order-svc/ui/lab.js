@@ -23,7 +23,7 @@ export function show() {
 		if (lab.contact !== 'live') return false;
 		try {
 			await lab.call(wanted.method, wanted.path, wanted.body);
-			say(t('lab.done', { act: `${wanted.kind} ${wanted.target ?? ''}` }));
+			say(t('lab.done', { act: [wanted.kind, wanted.target].join(' ').trim() }));
 		} catch (error) {
 			problem = error;
 		}
@@ -37,7 +37,7 @@ export function show() {
 		state: () => (lab.contact === 'off' ? 'empty' : world.system || lab.state ? 'ready' : 'loading'),
 		view: () => (lab.contact === 'off' ? h('p', t('start.noDemo')) : [
 			h('p.lead', t('lab.lead')), aboutOf(lab.contact), lab.state && witness(lab.state.witness), faults(), wrong(problem),
-			h('section', { id: 'command', 'aria-label': t('lab.command') }, h('h2', t('lab.command')), shown && shellOf(shown).map(line)),
+			h('section', { id: 'command', 'aria-label': t('lab.command') }, h('h2', t('lab.command')), shown ? shellOf(shown).map(line) : h('p.dim', t('lab.point'))),
 			tried.view(), asked()]),
 		leave() {
 			unfollow();

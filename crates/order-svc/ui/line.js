@@ -37,6 +37,8 @@ export function show() {
 		on('step', (step) => {
 			if (world.paused) return;
 			moving.step(step);
+			// One purchase after the other: a story, where a sample of all would be noise.
+			if (waiting.length && waiting.at(-1).orderId !== step.orderId) return;
 			counted += 1;
 			waiting = [...waiting, { ...step, key: String(counted) }].slice(-ROWS);
 		}),
@@ -51,7 +53,7 @@ export function show() {
 		view: () => [
 			h('p.lead', t('line.lead')),
 			h('div.map', lane('there', rates), h('div.rail', { 'aria-hidden': true }),
-				h('ul', { 'aria-label': t('line.services') }, ALL.map((name) => station(service(name), opened === name, toggle, rates))),
+				h('ul', { 'aria-label': t('line.title') }, ALL.map((name) => station(service(name), opened === name, toggle, rates))),
 				lane('back', rates), facts(world.system), h('div.dots', { key: 'dots', island: true, 'aria-hidden': true })),
 			opened && box(service(opened)),
 			world.system && !moved && starter(t('line.empty')),
@@ -90,7 +92,7 @@ function facts(system) {
 
 function box({ name, error, since, lag, lagMs, unpublished, outboxAgeMs, deadLetters }) {
 	const count = (value) => (value === undefined ? t('health.unknown') : number(value));
-	const both = (n, ms) => `${count(n)} · ${ms > 999 ? span(ms) : `${count(ms)} ms`}`;
+	const both = (n, ms) => count(n) + (ms >= 0 ? ` · ${ms > 999 ? span(ms) : `${number(ms)} ms`}` : '');
 	const row = (key, value) => [h('dt', t(`box.${key}`)), h('dd', value)];
 	const { file, port } = known(name);
 	return h('section.card', { id: 'box', key: name, 'aria-label': name }, h('h2', name), error && h('p.problem', error),

@@ -4,7 +4,7 @@ import { get } from './api.js';
 import { changed, onSight } from './dom.js';
 
 /** `contact`: connecting, live, polling (no place on the stream) or away (order-svc does not answer). */
-export const world = { contact: 'connecting', system: null, audit: null, contract: null, seenAt: 0, paused: false };
+export const world = { contact: 'connecting', system: null, audit: null, contract: null, seenAt: 0, paused: false, aside: false };
 export const service = (name) => world.system?.services.find((one) => one.name === name) ?? { name };
 export const known = (name) => world.contract?.services.find((one) => one.name === name) ?? {};
 
@@ -19,7 +19,6 @@ let timer = 0;
 let failures = 0;
 let refused = 0;
 let reading = false;
-let aside = false;
 
 export function on(kind, hear) {
 	listeners[kind].add(hear);
@@ -51,7 +50,7 @@ function close() {
 function connect() {
 	close();
 	if (document.hidden) return;
-	if (aside) {
+	if (world.aside) {
 		ask();
 		return;
 	}
@@ -80,9 +79,9 @@ function connect() {
 }
 
 async function ask() {
-	const [before, wasAside] = [world.contact, aside];
+	const [before, wasAside] = [world.contact, world.aside];
 	const system = await get('/system', { ms: 3_000 }).catch(() => null);
-	if (source || document.hidden || aside !== wasAside) return;
+	if (source || document.hidden || world.aside !== wasAside) return;
 	let [next, wait] = [ask, POLL_MS];
 	if (!system) {
 		world.contact = 'away';
@@ -91,8 +90,8 @@ async function ask() {
 		wait = Math.min(BACKOFF_MS, 1_000 * 2 ** failures++);
 	} else {
 		const full = refused > 1;
-		if (!aside) [next, wait] = [connect, full ? POLL_MS : 200];
-		seen(system, aside ? 'live' : full ? 'polling' : before === 'away' ? 'connecting' : before);
+		if (!world.aside) [next, wait] = [connect, full ? POLL_MS : 200];
+		seen(system, world.aside ? 'live' : full ? 'polling' : before === 'away' ? 'connecting' : before);
 	}
 	clearTimeout(timer);
 	timer = setTimeout(next, wait);
@@ -100,8 +99,8 @@ async function ask() {
 
 /** While a screen has a stream of its own, this one steps aside: one stream a tab. */
 export function stepAside(now) {
-	if (aside === now) return;
-	aside = now;
+	if (world.aside === now) return;
+	world.aside = now;
 	connect();
 }
 

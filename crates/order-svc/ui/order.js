@@ -1,6 +1,6 @@
 // One purchase: the line, folded into ten cells; why it waits; what was said.
 
-import { call, get, poll } from './api.js';
+import { call, get, path, poll } from './api.js';
 import { button, changed, h, onSight, say } from './dom.js';
 import { events } from './events.js';
 import { clock, language, number, span, t } from './i18n.js';
@@ -15,6 +15,7 @@ export function show({ id }) {
 	let timer = 0;
 	let seen = null;
 	let told = null;
+	let names = {};
 	let left = false;
 	let over = false;
 	let problem = null;
@@ -25,6 +26,13 @@ export function show({ id }) {
 	};
 	const stream = follower(id, soon);
 	const off = onSight(() => stream(seen && !over));
+	// Who is over is not asked for again, but its words are, in the other language.
+	const speaking = new MutationObserver(polling.now);
+	speaking.observe(document.documentElement, { attributeFilter: ['lang'] });
+	get(path('/orders', { q: id, names: true })).then(({ orders: [one] }) => {
+		names = one ?? names;
+		changed();
+	}, () => {});
 	async function look() {
 		// The buyer was told, and nothing is to come: nobody has to look any more.
 		if (over && told?.language === language()) return;
@@ -41,27 +49,30 @@ export function show({ id }) {
 	return {
 		title: () => `${t('column.order')} ${id}`,
 		state: () => (seen ? 'ready' : problem ? 'empty' : 'loading'),
-		view: () => [wrong(problem), seen && view(seen, told, soon)],
+		view: () => [wrong(problem), seen && view(seen, told, names, soon)],
 		back: () => (location.hash = lastHash()),
 		leave() {
 			clearTimeout(timer);
 			left = true;
 			off();
+			speaking.disconnect();
 			polling.stop();
 			stream(false);
 		},
 	};
 }
 
-function view(seen, told, soon) {
+function view(seen, told, { username, itemName }, soon) {
 	const { order, stuck, conformance } = seen;
 	const { id, status, reasonCode, userId, itemId, quantity, totalAmount, createdAt, deadline } = order;
 	const url = `${location.origin}/orders/${id}`;
+	const about = (one, text) => h('a', { href: `#/orders?q=${one}` }, text);
 	const pending = status === 'PENDING';
 	const cancel = () => call('POST', `/orders/${id}/cancel`).then((now) => say(now.status), (problem) => say(problem.message)).then(soon);
 	return [
 		h('div.facts', h('span', { 'data-status': status }, mark(status)), code(reasonCode),
-			h('span', h('a', { href: `#/orders?q=${userId}` }, t('column.buyer')), ' · ', h('a', { href: `#/orders?q=${itemId}` }, t('column.item')), ` × ${number(quantity)} · ${number(totalAmount)}`),
+			h('span', about(userId, username ?? t('column.buyer')), ' · ', about(itemId, itemName ?? t('column.item')), ` × ${number(quantity)}`),
+			h('span', h('span.dim', t('column.total')), ` ${number(totalAmount)}`),
 			h('span.dim', `${t('column.begun')} ${clock(createdAt)}`), /ING$/.test(status) && h('span.dim', `${t('order.deadline')} ${clock(deadline)}`)),
 		h('p', { id: 'explain', lang: told.language }, told.text),
 		fold(seen),

@@ -33,18 +33,21 @@ export function top(here) {
 				choice(t('language'), { ko: '한국어', en: 'English' }, language(), speak, (lang) => ({ lang })),
 				choice(t('theme'), { auto: t('theme.auto'), light: t('theme.light'), dark: t('theme.dark') }, root.dataset.theme, themed),
 				button('?', help, { class: 'small', 'aria-label': t('keys.title') }))),
-		audit(world.audit));
+		(world.audit || !world.aside) && audit(world.audit));
 }
 
 const choice = (label, texts, chosen, choose, more) => h('div.switch', { role: 'group', 'aria-label': label },
 	Object.entries(texts).map(([value, text]) => button(text, () => choose(value), { 'aria-pressed': value === chosen, ...more?.(value) })));
+
+// Audits come about once a second; an older one says from when it is.
+const OLD_MS = 5_000;
 
 function audit(seen) {
 	const groups = seen?.groups ?? GROUPS.map((group) => ({ group, state: 'waits' }));
 	const one = ({ group, state }) => h(`li.${tone(state)}`, { 'data-group': group, 'data-audit': state },
 		shape(state), t(`audit.group.${group}`), h('span.unseen', ` ${t(`audit.${state}`)}`));
 	return h('section', { id: 'audit', 'aria-label': t('audit.label') }, h('b', t('audit.label')), h('ul', groups.map(one)),
-		h('span.dim', seen ? t('audit.count', { n: seen.inFlight }) : t('audit.waits'), seen?.missing.length > 0 && ` · ${t('audit.missing', { names: seen.missing.join(', ') })}`));
+		h('span.dim', seen ? t('audit.count', { n: seen.inFlight }) : t('audit.waits'), seen && Date.now() - new Date(seen.at) > OLD_MS && ` · ${clock(seen.at)}`, seen?.missing.length > 0 && ` · ${t('audit.missing', { names: seen.missing.join(', ') })}`));
 }
 
 /** Alerts are for what is down or violated. */

@@ -40,9 +40,9 @@ export function tries(act) {
 	}
 	const row = (part, text) => [h('dt', t(`try.${part}`)), h('dd', text)];
 	const card = ([name, steps]) => h('li', unfold(`try ${name}`, t(`try.${name}`), () => [
-		h('dl', row('press', steps.map(pressed).join(' · ')), row('watch', t(`try.${name}.watch`)), row('why', t(`try.${name}.why`))),
+		h('dl.pairs', row('press', steps.map(pressed).join(' · ')), row('watch', t(`try.${name}.watch`)), row('why', t(`try.${name}.why`))),
 		button(t('try.do'), () => run(name), { 'data-try': name, disabled: lab.contact !== 'live' }), h('p.dim', running?.name === name && running.doing)]));
-	return { view: () => h('section', h('h2', t('try.title')), h('ol.grid', { id: 'tries' }, Object.entries(TRIES).map(card))), leave: () => (running = null) };
+	return { view: () => h('section', h('h2', t('try.title')), h('ol', { id: 'tries' }, Object.entries(TRIES).map(card))), leave: () => (running = null) };
 }
 
 function pressed({ kind, target, body, open, wait }) {

@@ -49,5 +49,5 @@ const told = (verdict, steps, { states, because }) => [
 	h('p.sum', mark(verdict, verdict.toUpperCase()), steps.length > 0 && ` ${t('whatif.steps', { n: number(steps.length) })}`, ` ${t('whatif.states', { n: number(states) })} `, h('span', { lang: 'en' }, because)),
 	steps.length > 0 && scroll(t('whatif.title'), h('ol', { lang: 'en' }, steps.map(stepOf)))];
 
-const stepOf = ({ by, input, from, to, output = [], fate }) => h('li', h('b.mono', by), ' ', mono(input), fate && h('b.problem', ` ${fate}`),
+const stepOf = ({ by, input, from, to, output = [], fate }, place) => h('li', h('small', `${place + 1} `), h('b.mono', by), ' ', mono(input), fate && h('b.problem', ` ${fate}`),
 	from && to && mono(` ${from} → ${to}`), output.length > 0 && h('small.mono', ` says ${output.join(', ')}`));
