@@ -26,9 +26,6 @@ export function show({ id }) {
 	};
 	const stream = follower(id, soon);
 	const off = onSight(() => stream(seen && !over));
-	// Who is over is not asked for again, but its words are, in the other language.
-	const speaking = new MutationObserver(polling.now);
-	speaking.observe(document.documentElement, { attributeFilter: ['lang'] });
 	get(path('/orders', { q: id, names: true })).then(({ orders: [one] }) => {
 		names = one ?? names;
 		changed();
@@ -50,12 +47,13 @@ export function show({ id }) {
 		title: () => `${t('column.order')} ${id}`,
 		state: () => (seen ? 'ready' : problem ? 'empty' : 'loading'),
 		view: () => [wrong(problem), seen && view(seen, told, names, soon)],
+		// The language was switched.
+		drawn: () => told && told.language !== language() && polling.now(),
 		back: () => (location.hash = lastHash()),
 		leave() {
 			clearTimeout(timer);
 			left = true;
 			off();
-			speaking.disconnect();
 			polling.stop();
 			stream(false);
 		},

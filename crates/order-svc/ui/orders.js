@@ -40,7 +40,7 @@ export function show(start) {
 	}
 	values(start);
 	const oninput = ({ target }) => {
-		// Known at once, so that a filter pressed in between keeps it; asked for once the typing rests.
+		// Known at once: a filter pressed meanwhile keeps it.
 		asked = { ...asked, q: target.value.trim(), cursor: '' };
 		clearTimeout(typed);
 		typed = setTimeout(() => {
