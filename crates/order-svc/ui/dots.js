@@ -4,6 +4,8 @@ import { world } from './live.js';
 
 const POOL = 48;
 const HOP_MS = 420;
+// Where the rail turns, it is round.
+const BEND = 30;
 const TONES = { refuse: 'undo', compensate: 'undo', confirm: 'ok', pivot: 'ok', final: 'ok', request: 'warn' };
 const THERE = ['begin', 'reserve', 'request'];
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -78,6 +80,9 @@ function stopsOf({ type, publisher, consumers: [to], phase }, layer) {
 	};
 	// Upright, notify-svc stands beside no rail.
 	if (phase === 'final') return narrow.matches ? [] : [at(to)];
-	const turn = narrow.matches ? stop(rail.left + rail.width / 2, rail.bottom - 2) : stop(rail.right - 2, rail.top + rail.height / 2);
-	return [...(phase === 'pivot' ? [turn] : []), at(publisher), at(to)];
+	const { left, right, top, bottom } = rail;
+	const turn = narrow.matches
+		? [stop(left + 2, bottom - BEND), stop(left + BEND, bottom - 2), stop(right - BEND, bottom - 2), stop(right - 2, bottom - BEND)]
+		: [stop(right - BEND, top + 2), stop(right - 2, top + BEND), stop(right - 2, bottom - BEND), stop(right - BEND, bottom - 2)];
+	return [...(phase === 'pivot' ? turn : []), at(publisher), at(to)];
 }
