@@ -65,7 +65,7 @@ export function show(start) {
 		state: () => (found ? (letters.size ? 'ready' : 'empty') : 'loading'),
 		view: () => [
 			wrong(problem),
-			found && h('p.dim', found.missing.length ? t('dead.missing', { names: found.missing }) : !letters.size && t('dead.none')),
+			found && h('p.dim', found.missing.length ? t('audit.missing', { names: found.missing }) : !letters.size && t('dead.none')),
 			h('ul', found?.groups.map((group) => groupOf(group, acts))),
 			table('dead', t('nav.dead'), COLUMNS.map((name) => [name, t(`column.${name}`)]), [...letters].map((entry) => row(entry, acts))),
 			line(curl('GET', location.origin + path(BASE, asked))),

@@ -56,7 +56,7 @@ export function show() {
 				h('ul', { 'aria-label': t('line.title') }, ALL.map((name) => station(service(name), opened === name, toggle, rates))),
 				lane('back', rates), facts(world.system), h('div.dots', { key: 'dots', island: true, 'aria-hidden': true })),
 			opened && box(service(opened)),
-			world.system && !moved && starter(t('line.empty')),
+			world.system && !moved && starter(t('orders.empty')),
 			h('section', h('h2', t('line.latest')), h('ol', { id: 'steps' }, steps.map(step))),
 		],
 		drawn: () => moving.draw(world.paused),

@@ -75,7 +75,7 @@ function tab(filter, asked) {
 	return h('a', { href, 'data-filter': filter, 'aria-current': filter === (asked.filter || 'all') ? 'true' : null }, t(`filter.${filter}`));
 }
 
-/** Pages are by the last purchase seen, so that a link to one shows the same for ever. */
+/** A page begins after a purchase, so that a link shows the same for ever. */
 function pager(asked, last) {
 	const to = (cursor, text) => h('a', { href: path('#/orders', { ...asked, cursor }), 'data-page': text }, t(`orders.${text}`));
 	return (asked.cursor || last) && h('nav.row', { 'aria-label': t('nav.orders') }, asked.cursor && to('', 'newest'), last && to(last, 'older'));

@@ -39,7 +39,7 @@ export function top(here) {
 const choice = (label, texts, chosen, choose, more) => h('div.switch', { role: 'group', 'aria-label': label },
 	Object.entries(texts).map(([value, text]) => button(text, () => choose(value), { 'aria-pressed': value === chosen, ...more?.(value) })));
 
-// Audits come about once a second; an older one says from when it is.
+// An older audit says from when it is.
 const OLD_MS = 5_000;
 
 function audit(seen) {
