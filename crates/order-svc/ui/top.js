@@ -40,7 +40,7 @@ const choice = (label, texts, chosen, choose, more) => h('div.switch', { role: '
 	Object.entries(texts).map(([value, text]) => button(text, () => choose(value), { 'aria-pressed': value === chosen, ...more?.(value) })));
 
 // An older audit says from when it is.
-const OLD_MS = 5_000;
+const OLD_MS = 9_000;
 
 function audit(seen) {
 	const groups = seen?.groups ?? GROUPS.map((group) => ({ group, state: 'waits' }));

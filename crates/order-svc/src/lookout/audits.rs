@@ -17,6 +17,8 @@ pub const AUDIT: &str = "audit";
 const REST: Duration = Duration::from_secs(1);
 /// An audit reads much: a rest so many times as long as it took leaves the machine to purchases.
 const RESTS: u32 = 20;
+/// Yet who watches is not left without one because a single audit was held up.
+const LONGEST_REST: Duration = Duration::from_secs(15);
 /// It is made again soon, so it looks at what is new.
 const SCOPE: Scope = Scope::Recent {
     within: Duration::from_secs(60),
@@ -63,7 +65,7 @@ pub async fn run(lookout: &Lookout, svc: &OrderSvc) {
         let audit = svc.auditor.lock().await.audit(SCOPE).await;
         let took = began.elapsed();
         lookout.show(AUDIT, &Told::of(&audit, took, svc.live.load.open()));
-        sleep(REST.max(took * RESTS)).await;
+        sleep((took * RESTS).clamp(REST, LONGEST_REST)).await;
     }
 }
 
