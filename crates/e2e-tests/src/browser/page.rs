@@ -129,12 +129,14 @@ impl Browser {
         eventually(&format!("{css} is clicked"), PATIENCE, click).await;
     }
 
-    /// Replaces what is written in a field.
+    /// Replaces what is written in a field, as a person does: it keeps the focus all the while.
     pub async fn fill(&self, css: &str, text: &str) {
+        // Control and A, let go of, and what takes the place of what is chosen.
+        const ALL_OF_IT: &str = "\u{e009}a\u{e000}";
         self.see(css).await;
         let field = self.client.find(Locator::Css(css)).await.unwrap();
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        let keys = format!("{ALL_OF_IT}{text}");
+        field.send_keys(&keys).await.unwrap();
     }
 
     /// Chooses an option of a list by its value.

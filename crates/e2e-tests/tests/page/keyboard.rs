@@ -126,7 +126,7 @@ async fn keys_are_explained_and_can_be_turned_off() {
     tab_to(browser, "dialog input[type=checkbox]").await;
     browser.press([' ']).await;
     browser.press([Key::Escape]).await;
-    browser.see_no("dialog[open]").await;
+    browser.see_no("dialog").await;
 
     browser.press(['2', '?', ' ']).await;
     browser.reload().await;
@@ -147,7 +147,7 @@ async fn keys_are_explained_and_can_be_turned_off() {
     tab_to(browser, "dialog input[type=checkbox]").await;
     browser.press([' ']).await;
     browser.press([Key::Escape]).await;
-    browser.see_no("dialog[open]").await;
+    browser.see_no("dialog").await;
     browser.press(['2']).await;
     until_screen(browser, "orders").await;
     scene.finish().await;
