@@ -109,7 +109,7 @@ async fn purchases_are_found_by_what_people_know_of_them() {
     let door = shop.system.at(Service::Order);
     let wrong = door.get("/orders?reasonCode=BAD_LUCK").await.expect(400);
     assert_eq!(wrong.body["errors"][0]["field"], "reasonCode");
-    let wrong = door.get("/orders?q=").await.expect(400);
+    let wrong = door.get("/orders?q=").await.expect(422);
     assert_eq!(wrong.body["errors"][0]["field"], "q");
 }
 

@@ -98,7 +98,7 @@ async fn a_mended_letter_is_applied_and_a_forged_one_is_discarded_with_a_reason(
     browser.read("dialog[open] .problem", "reason").await;
     browser.fill("dialog[open] input", "forged").await;
     browser.click("dialog[open] button.main").await;
-    browser.see_no("dialog[open]").await;
+    outcome(&scene, Service::Item, "discarded").await;
     let letter = system
         .at(Service::Item)
         .get("/dead-letters/1")

@@ -126,7 +126,7 @@ async fn keys_are_explained_and_can_be_turned_off() {
     tab_to(browser, "dialog input[type=checkbox]").await;
     browser.press([' ']).await;
     browser.press([Key::Escape]).await;
-    browser.see_no("dialog").await;
+    until_no_dialog(browser).await;
 
     browser.press(['2', '?', ' ']).await;
     browser.reload().await;
@@ -147,10 +147,17 @@ async fn keys_are_explained_and_can_be_turned_off() {
     tab_to(browser, "dialog input[type=checkbox]").await;
     browser.press([' ']).await;
     browser.press([Key::Escape]).await;
-    browser.see_no("dialog").await;
+    until_no_dialog(browser).await;
     browser.press(['2']).await;
     until_screen(browser, "orders").await;
     scene.finish().await;
+}
+
+/// Waits until the dialog is taken out: closed, it still has the focus for a moment.
+async fn until_no_dialog(browser: &Browser) {
+    let count = "return document.querySelectorAll('dialog').length";
+    let none = |count: &u64| *count == 0;
+    browser.until("the dialog is gone", count, none).await;
 }
 
 /// Presses Tab until the focus is there.

@@ -33,7 +33,11 @@ pub(super) struct ListQuery {
     reason_code: Option<ReasonCode>,
     /// What somebody knows of it: an order's id or its first six hexadecimal digits or more, a user's
     /// or an item's id, the exact name of a user, a part of an item's, a reason code, a status.
-    #[param(min_length = 1, max_length = 100)]
+    #[param(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
+    )]
     q: Option<String>,
     /// Only those that began so long ago: a number and ms, s, m, h or d.
     #[param(pattern = "^[0-9]{1,6}(ms|s|m|h|d)$", example = "10s")]
@@ -173,7 +177,7 @@ fn filter(query: &ListQuery) -> Result<Filter, Problem> {
         let text = text.trim();
         if text.is_empty() || text.chars().count() > 100 || text.chars().any(char::is_control) {
             let message = "must have 1 to 100 characters, none of them a control character";
-            return Err(Problem::malformed("q", message));
+            return Err(Problem::invalid("q", message));
         }
     }
     Ok(Filter {

@@ -171,11 +171,9 @@ fn of_service(service: Service, mut letter: Map<String, Value>) -> Map<String, V
 pub(in crate::http) struct Many {
     /// Only this service's.
     #[serde(default)]
-    #[schema(nullable = false)]
     service: Option<Service>,
     /// Only those of this type.
     #[serde(default)]
-    #[schema(nullable = false)]
     r#type: Option<EventType>,
     /// Everything is undone after it was tried.
     #[serde(default)]
@@ -193,7 +191,6 @@ pub(in crate::http) struct Many {
     /// Who: nobody is authenticated, so it is what the caller says.
     #[serde(default)]
     #[schema(
-        nullable = false,
         min_length = 1,
         max_length = 100,
         pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
