@@ -9,7 +9,7 @@ use saga_events::{OrderId, Service, Timestamp};
 use tokio::task::JoinSet;
 
 use crate::client::{Client, IDS, PAGE};
-use crate::judge::{APART, Audit, Judge, LOOKS, Look};
+use crate::judge::{Audit, Judge, LOOKS, Look, Rounds};
 use crate::report::{Report, SagaRow};
 
 /// Batches of purchases that are read at the same time.
@@ -114,25 +114,18 @@ impl Auditor {
             Scope::Recent { within, most } => pass.read_recent(within, most).await,
         }
         pass.finish().await;
-        let mut after = self.reports(false).await;
-        let waits = |round: &[Report]| {
-            let idle = |r: &Report| r.service != Service::Order || r.open == 0;
-            round.iter().all(idle)
-                && round
-                    .iter()
-                    .any(|r| r.unpublished > 0 || r.pending.unwrap_or(0) > 0)
-        };
-        if waits(&before) && waits(&after) {
-            // Everything has ended, but something waits still: a moment, or stuck?
-            tokio::time::sleep(APART).await;
-            after = self.reports(false).await;
+        let mut rounds = Rounds::new(before);
+        rounds.add(self.reports(false).await);
+        while let Some(wait) = rounds.in_doubt() {
+            tokio::time::sleep(wait).await;
+            rounds.add(self.reports(false).await);
         }
         let Pass {
             mut judge, missing, ..
         } = pass;
         let missing = std::mem::take(&mut *missing.lock().unwrap_or_else(PoisonError::into_inner));
         missing.into_iter().for_each(|service| judge.miss(service));
-        judge.conclude(&before, &after)
+        judge.conclude(&rounds)
     }
 
     async fn reports(&self, checks: bool) -> Vec<Report> {

@@ -27,8 +27,14 @@ pub const LOOKS: [Service; 10] = [
     Service::Order,
 ];
 
-/// Reports this far apart show whether something moves or is stuck.
-pub const APART: Duration = Duration::from_secs(2);
+/// So many reports, over eleven seconds, show that something is stuck. Fewer do not: a service or a
+/// link that stood still comes back at its own time, and a relay notices a half-open connection only
+/// after five seconds.
+const WATCHED: usize = 13;
+/// From one report of something that may be stuck to the next: most of it moves at once, so each wait
+/// is twice as long as the one before, up to a longest one.
+const FIRST_WAIT: Duration = Duration::from_millis(25);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// An entry of the bus may be unread so long: its consumer may have been down, and is catching up.
 const PENDING_AT_MOST_MS: i64 = 300_000;
@@ -130,11 +136,10 @@ impl Judge {
         tally.named.extend(finding.broken.into_iter().take(room));
     }
 
-    /// The verdict. `before` was read before the purchases, `after` after them, by everybody who
-    /// answered; where something waits to be published or acknowledged, they tell whether it is
-    /// stuck only if they are [`APART`].
-    pub fn conclude(mut self, before: &[Report], after: &[Report]) -> Audit {
-        let rounds = Rounds { before, after };
+    /// The verdict. The first round of reports was read before the purchases, the second after them;
+    /// more while they are [in doubt](Rounds::in_doubt).
+    pub fn conclude(mut self, rounds: &Rounds) -> Audit {
+        let (before, after) = (rounds.first(), rounds.last());
         let absent = |service: &Service| rounds.of(*service).is_none();
         self.missing.extend(Service::ALL.into_iter().filter(absent));
         let quiet = self.missing.is_empty() && rounds.quiet();
@@ -160,10 +165,10 @@ impl Judge {
             checks.push(judged.unwrap_or_else(unknown));
         }
         for service in Service::ALL {
-            if let Some((before, after)) = rounds.of(service) {
+            if let Some((_, after)) = rounds.of(service) {
                 checks.push(nothing_open(after, quiet));
-                checks.push(published(before, after));
-                checks.push(acknowledged(before, after));
+                checks.push(rounds.published(after));
+                checks.push(rounds.acknowledged(after));
             }
         }
         let missing: Vec<Service> = self.missing.into_iter().collect();
@@ -215,22 +220,37 @@ impl Tally {
     }
 }
 
-/// Two readings of everybody's reports.
-#[derive(Clone, Copy)]
-struct Rounds<'a> {
-    before: &'a [Report],
-    after: &'a [Report],
-}
+/// What everybody who answered said about themselves, again and again.
+#[derive(Debug, Clone)]
+pub struct Rounds(Vec<Vec<Report>>);
 
-impl<'a> Rounds<'a> {
-    fn of(self, service: Service) -> Option<(&'a Report, &'a Report)> {
-        let find = |round: &'a [Report]| round.iter().find(|report| report.service == service);
-        find(self.before).zip(find(self.after))
+impl Rounds {
+    /// Begins with what was read before the purchases. Where no more follows, it was also true after
+    /// them.
+    pub fn new(before: Vec<Report>) -> Self {
+        Self(vec![before])
     }
 
-    /// Nothing was under way, and nothing has changed between the two: whatever was read between
-    /// them belongs together.
-    fn quiet(self) -> bool {
+    /// Adds what was read after them.
+    pub fn add(&mut self, reports: Vec<Report>) {
+        self.0.push(reports);
+    }
+
+    fn first(&self) -> &[Report] {
+        self.0.first().map_or(&[], Vec::as_slice)
+    }
+
+    fn last(&self) -> &[Report] {
+        self.0.last().map_or(&[], Vec::as_slice)
+    }
+
+    fn of(&self, service: Service) -> Option<(&Report, &Report)> {
+        by(self.first(), service).zip(by(self.last(), service))
+    }
+
+    /// Nothing was under way, and nothing has changed between the first and the last: whatever was
+    /// read between them belongs together.
+    fn quiet(&self) -> bool {
         let pairs = Service::ALL.into_iter().map(|service| self.of(service));
         pairs.into_iter().all(|pair| {
             pair.is_some_and(|(before, after)| {
@@ -244,6 +264,100 @@ impl<'a> Rounds<'a> {
             })
         })
     }
+
+    /// Something has stood still since the first round, for too short a time to be called stuck: when
+    /// to ask again.
+    pub fn in_doubt(&self) -> Option<Duration> {
+        let stands = |service| {
+            self.stand_still(service, waits_for_redis) || self.stand_still(service, waits_unread)
+        };
+        let doubt = self.0.len() < WATCHED && Service::ALL.into_iter().any(stands);
+        doubt.then(|| {
+            let waited = self.0.windows(2).skip(1);
+            waited.fold(FIRST_WAIT, |wait, _| (wait * 2).min(LONGEST_WAIT))
+        })
+    }
+
+    /// From each round to the next, this service's report shows the same thing waiting.
+    fn stand_still(&self, service: Service, waits: fn(&Report, &Report) -> bool) -> bool {
+        let same = |rounds: &[Vec<Report>]| match rounds {
+            [before, after] => by(before, service)
+                .zip(by(after, service))
+                .is_some_and(|(before, after)| waits(before, after)),
+            _ => false,
+        };
+        self.0.len() > 1 && self.0.windows(2).all(same)
+    }
+
+    fn are_stuck(&self, service: Service, waits: fn(&Report, &Report) -> bool) -> bool {
+        self.0.len() >= WATCHED && self.stand_still(service, waits)
+    }
+
+    /// What was said is published sooner or later: it is a violation where nothing moves though Redis
+    /// is there.
+    fn published(&self, last: &Report) -> Check {
+        let check = Check::equal(
+            "everything-published",
+            [("last row of the outbox", last.last_seq)],
+            [("published", last.published)],
+        );
+        let check = check.about(last.service.as_str());
+        if last.unpublished == 0 {
+            // The relay's position may be ahead of the last row: published rows are pruned.
+            return Check {
+                state: CheckState::Holds,
+                ..check
+            };
+        }
+        let check = Check {
+            difference: Some(last.unpublished),
+            ..check
+        };
+        if self.are_stuck(last.service, waits_for_redis) {
+            check.naming(last.unpublished_orders.iter().copied())
+        } else {
+            check.in_flight()
+        }
+    }
+
+    /// Every entry of the bus is read and acknowledged sooner or later: it is a violation where the
+    /// oldest one stays.
+    fn acknowledged(&self, last: &Report) -> Check {
+        let id = "everything-acknowledged";
+        let service = last.service.as_str();
+        let Some(pending) = last.pending else {
+            let unknown = vec![Named::text("pending", "unknown: Redis is away")];
+            return Check::of_sides(id, unknown, vec![])
+                .about(service)
+                .in_flight();
+        };
+        let check = Check::equal(id, [("pending", pending)], [("none", 0)]).about(service);
+        if pending == 0 || self.are_stuck(last.service, waits_unread) {
+            check
+        } else {
+            check.in_flight()
+        }
+    }
+}
+
+fn by(round: &[Report], service: Service) -> Option<&Report> {
+    round.iter().find(|report| report.service == service)
+}
+
+/// The outbox has rows for Redis, which answers, and the relay is where it was.
+fn waits_for_redis(before: &Report, after: &Report) -> bool {
+    let could_be_published = |report: &Report| report.unpublished > 0 && report.pending.is_some();
+    could_be_published(before) && could_be_published(after) && before.published == after.published
+}
+
+/// The oldest entry of the bus is old, and was the oldest before: it is older by the time that has
+/// passed, where another one would be younger.
+fn waits_unread(before: &Report, after: &Report) -> bool {
+    let apart = i64::try_from(after.at.since(before.at).as_millis()).unwrap_or(i64::MAX);
+    let ages = before.oldest_pending_ms.zip(after.oldest_pending_ms);
+    ages.is_some_and(|(before, after)| {
+        after > PENDING_AT_MOST_MS && after >= before.saturating_add(apart / 2)
+    })
 }
 
 /// Once every order has ended and its buyer was told, nobody holds anything.
@@ -251,66 +365,6 @@ fn nothing_open(report: &Report, quiet: bool) -> Check {
     let check = Check::equal("nothing-open", [("open", report.open)], [("none", 0)]);
     let check = check.about(report.service.as_str());
     if quiet || report.open == 0 {
-        check
-    } else {
-        check.in_flight()
-    }
-}
-
-/// What was said is published sooner or later: it is a violation where nothing moves though Redis
-/// is there.
-fn published(before: &Report, after: &Report) -> Check {
-    let check = Check::equal(
-        "everything-published",
-        [("last row of the outbox", after.last_seq)],
-        [("published", after.published)],
-    );
-    let check = check.about(after.service.as_str());
-    if after.unpublished == 0 {
-        // The relay's position may be ahead of the last row: published rows are pruned.
-        return Check {
-            state: CheckState::Holds,
-            ..check
-        };
-    }
-    let stuck = before.unpublished > 0
-        && before.published == after.published
-        && before.pending.is_some()
-        && after.pending.is_some()
-        && after.at.since(before.at) >= APART;
-    let check = Check {
-        difference: Some(after.unpublished),
-        ..check
-    };
-    if stuck {
-        check.naming(after.unpublished_orders.iter().copied())
-    } else {
-        check.in_flight()
-    }
-}
-
-/// Every entry of the bus is read and acknowledged sooner or later: it is a violation where the
-/// oldest one stays.
-fn acknowledged(before: &Report, after: &Report) -> Check {
-    let id = "everything-acknowledged";
-    let service = after.service.as_str();
-    let Some(pending) = after.pending else {
-        let unknown = vec![Named::text("pending", "unknown: Redis is away")];
-        return Check::of_sides(id, unknown, vec![])
-            .about(service)
-            .in_flight();
-    };
-    let check = Check::equal(id, [("pending", pending)], [("none", 0)]).about(service);
-    let apart = after.at.since(before.at);
-    let apart_ms = i64::try_from(apart.as_millis()).unwrap_or(i64::MAX);
-    // The same entry is older by the time that has passed; another one is younger.
-    let stays = before
-        .oldest_pending_ms
-        .zip(after.oldest_pending_ms)
-        .is_some_and(|(before, after)| {
-            after >= before.saturating_add(apart_ms / 2) && after > PENDING_AT_MOST_MS
-        });
-    if pending == 0 || (stays && apart >= APART) {
         check
     } else {
         check.in_flight()

@@ -21,5 +21,5 @@ pub use check::{Check, CheckState, Named, Value};
 #[cfg(feature = "http")]
 pub use client::IDLE;
 pub use group::Group;
-pub use judge::{Audit, Judge, LOOKS, Look};
+pub use judge::{Audit, Judge, LOOKS, Look, Rounds};
 pub use report::{Report, SagaRow};

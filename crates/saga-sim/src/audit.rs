@@ -1,7 +1,7 @@
 //! The audit that ships, asked of the simulated services: while purchases run it must not cry wolf, and
 //! when all is quiet it must find that everything holds.
 
-use saga_audit::{Audit, Judge, LOOKS, Look, Report};
+use saga_audit::{Audit, Judge, LOOKS, Look, Report, Rounds};
 use saga_events::Service;
 use svc_chassis::audit::{Asked, report};
 
@@ -18,7 +18,7 @@ const MEANWHILE: usize = 5;
 /// # Errors
 /// The audit says that something is violated, or something that must not be happens meanwhile.
 pub fn audit_live(world: &mut World, purchases_left: &mut u32) -> Result<(), Broken> {
-    let before = reports(world, true)?;
+    let mut rounds = Rounds::new(reports(world, true)?);
     let mut judge = Judge::default();
     let mut looks = Vec::new();
     for service in LOOKS {
@@ -31,8 +31,8 @@ pub fn audit_live(world: &mut World, purchases_left: &mut u32) -> Result<(), Bro
         }
     }
     judge.look(&looks);
-    let after = reports(world, false)?;
-    no_violation(&judge.conclude(&before, &after))
+    rounds.add(reports(world, false)?);
+    no_violation(&judge.conclude(&rounds))
 }
 
 /// Audits a world in which nothing is under way.
@@ -40,14 +40,14 @@ pub fn audit_live(world: &mut World, purchases_left: &mut u32) -> Result<(), Bro
 /// # Errors
 /// The audit says that something is violated, or that it is not quiet.
 pub fn audit_quiet(world: &mut World) -> Result<(), Broken> {
-    let reports = reports(world, true)?;
+    let rounds = Rounds::new(reports(world, true)?);
     let mut looks = Vec::new();
     for service in LOOKS {
         looks.extend(look(world, service)?);
     }
     let mut judge = Judge::default();
     judge.look(&looks);
-    let audit = judge.conclude(&reports, &reports);
+    let audit = judge.conclude(&rounds);
     no_violation(&audit)?;
     if audit.quiet && audit.ok {
         Ok(())

@@ -1,6 +1,5 @@
 //! What the page shows while it is cut off: from order-svc, from a stream, from its own newer version.
 
-use e2e_tests::System;
 use saga_events::Service;
 use serde_json::json;
 
@@ -8,12 +7,10 @@ use crate::scene::{Places, Scene};
 
 #[tokio::test]
 async fn without_order_svc_the_last_picture_stays_with_its_age() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     let order = system.buy(scene.sale).await.id;
     scene.show("#/orders").await;
     let row = format!("#orders tr[data-order=\"{order}\"]");
@@ -46,12 +43,10 @@ async fn without_order_svc_the_last_picture_stays_with_its_age() {
 
 #[tokio::test]
 async fn a_silent_service_and_redis_are_shown_on_the_line() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     scene.show("#/").await;
     for service in Service::ALL {
         browser
@@ -83,12 +78,10 @@ async fn a_silent_service_and_redis_are_shown_on_the_line() {
 
 #[tokio::test]
 async fn where_all_places_of_the_stream_are_taken_the_page_asks_instead() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     let places = Places::take_all_but(system, 0).await;
     scene.show("#/").await;
     browser.see("html[data-contact=polling]").await;
@@ -107,12 +100,10 @@ async fn where_all_places_of_the_stream_are_taken_the_page_asks_instead() {
 
 #[tokio::test]
 async fn a_newer_page_is_offered_and_not_forced() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     let page: String = system.at(Service::Order).get("/system").await.field("page");
     // This tab was loaded from an older binary: what the server had put into it was another hash.
     let older = "document.addEventListener('readystatechange', () => {

@@ -44,9 +44,7 @@ async fn a_letter_is_tried_replayed_and_comes_back_until_it_can_be_applied() {
     let Some(scene) = Scene::of(without_repeats().await).await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     scene.show("#/dead").await;
     browser.see("main[data-state=empty]").await;
 
@@ -81,9 +79,7 @@ async fn a_mended_letter_is_applied_and_a_forged_one_is_discarded_with_a_reason(
     let Some(scene) = Scene::of(without_repeats().await).await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     let forged = envelope(settled(EventType::PaymentProcessed, OrderId::new(), 0));
     system
         .plant(EventType::PaymentProcessed, "event", &forged)

@@ -1,6 +1,6 @@
 //! The page by its keys alone: nothing here points at anything.
 
-use e2e_tests::{Browser, System};
+use e2e_tests::Browser;
 use fantoccini::key::Key;
 use serde_json::Value;
 
@@ -55,12 +55,10 @@ const FOCUSABLE: &str = "a[href], button, input, select, textarea, summary, [tab
 
 #[tokio::test]
 async fn everything_can_be_done_by_keys() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     for _ in 0..3 {
         system.buy(scene.sale).await;
     }
@@ -112,10 +110,10 @@ async fn everything_can_be_done_by_keys() {
 
 #[tokio::test]
 async fn keys_are_explained_and_can_be_turned_off() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene { browser, .. } = &scene;
+    let browser = &scene.browser;
     scene.show("#/").await;
     browser.press(['?']).await;
     browser.see("dialog[open]").await;
@@ -174,12 +172,10 @@ async fn tab_to(browser: &Browser, wanted: &str) {
 
 #[tokio::test]
 async fn tab_comes_to_every_control_and_the_first_one_skips_to_the_content() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     let order = system.buy(scene.sale).await.id;
     system.until_closed().await;
     let order = format!("#/orders/{order}");

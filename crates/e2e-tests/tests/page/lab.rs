@@ -21,7 +21,7 @@ async fn whatever_is_pressed_at_random_nothing_is_lost_and_the_audit_is_never_vi
     };
     let LabScene { browser, .. } = &scene;
     let seed = number("SEED").unwrap_or_else(|| fastrand::u64(..));
-    let seconds = number("SECONDS_OF_CHAOS").unwrap_or(20);
+    let seconds = number("SECONDS_OF_CHAOS").unwrap_or(60);
     println!("SEED={seed} SECONDS_OF_CHAOS={seconds}");
     let mut dice = fastrand::Rng::with_seed(seed);
 
@@ -218,7 +218,7 @@ async fn without_the_demo_there_is_no_lab() {
     let Some(scene) = Scene::of(builder.start().await).await else {
         return;
     };
-    let Scene { browser, .. } = &scene;
+    let browser = &scene.browser;
     browser.open("/#/lab").await;
     browser.see("main[data-screen=lab][data-state=empty]").await;
     assert_eq!(browser.count("header a[href='#/lab']").await, 0, "no tab");

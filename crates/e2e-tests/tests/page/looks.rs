@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use e2e_tests::{Axe, Browser, Look, Sight, Stage, System, envelope, settled};
+use e2e_tests::{Axe, Browser, Look, Sight, Stage, envelope, settled};
 use saga_events::{EventType, OrderId, Service};
 use serde_json::json;
 
@@ -99,11 +99,11 @@ async fn with_something_of_everything(scene: &Scene) -> OrderId {
 
 #[tokio::test]
 async fn every_screen_can_be_used_by_everybody_and_fits_a_small_one() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
     let axe = Axe::find();
-    let Scene { browser, .. } = &scene;
+    let browser = &scene.browser;
     let empty = ["#/", "#/orders", "#/dead"].map(|link| ("empty", link.to_owned()));
     let mut found = Vec::new();
     for (name, link) in empty {
@@ -165,12 +165,10 @@ async fn the_lab_and_the_help_can_be_used_by_everybody() {
 
 #[tokio::test]
 async fn who_asks_for_less_motion_sees_no_dots() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     browser
         .look(Look {
             still: true,

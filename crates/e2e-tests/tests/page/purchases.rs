@@ -1,6 +1,6 @@
 //! Purchases as an adopter and an operator look for them: found, filtered, linked, read and cancelled.
 
-use e2e_tests::{Sale, Stage, System};
+use e2e_tests::{Sale, Stage};
 use saga_events::{OrderId, Service};
 use serde_json::{Value, json};
 
@@ -32,12 +32,10 @@ async fn check_listed(scene: &Scene, what: &str, orders: &[OrderId]) {
 
 #[tokio::test]
 async fn purchases_are_found_filtered_and_linked() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     scene.show("#/orders").await;
     browser.see("main[data-state=empty]").await;
 
@@ -94,12 +92,10 @@ async fn purchases_are_found_filtered_and_linked() {
 
 #[tokio::test]
 async fn a_purchase_is_told_with_cause_payload_source_and_command() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     let order = system.buy(scene.sale).await.id;
     system.until_closed().await;
     scene.show(&format!("#/orders/{order}")).await;
@@ -171,12 +167,10 @@ async fn a_purchase_is_told_with_cause_payload_source_and_command() {
 
 #[tokio::test]
 async fn a_purchase_is_made_and_cancelled_on_the_page() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     // Nothing is there yet: two buttons make test data and buy.
     scene.show("#/orders").await;
     browser.see("main[data-state=empty]").await;

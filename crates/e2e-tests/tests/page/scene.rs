@@ -14,6 +14,11 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// Of a system as it is delivered. `None`: there is no browser.
+    pub async fn start() -> Option<Self> {
+        Self::of(System::start().await).await
+    }
+
     /// `None`: there is no browser.
     pub async fn of(system: System) -> Option<Self> {
         let browser = Browser::start(&[system.at(Service::Order).base()]).await?;

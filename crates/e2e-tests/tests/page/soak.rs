@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use e2e_tests::{Client, Sale, System, Taken};
+use e2e_tests::{Client, Sale, Taken};
 use saga_events::Service;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -26,14 +26,12 @@ const ON_A_SCREEN: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn a_page_that_stays_open_under_load_takes_no_more_and_no_more() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
     let seconds = number("SOAK_SECONDS").unwrap_or(20);
     let rate = number("SOAK_RATE").unwrap_or(50);
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     let order = system.buy(scene.sale).await.id;
     let accepted = Arc::new(AtomicU64::new(0));
     let orders = system.at(Service::Order).clone();

@@ -89,9 +89,7 @@ async fn what_was_lost_or_put_aside_is_told_until_the_repeat() {
     let Some(scene) = Scene::of(builder.start().await).await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     let stage = Stage::Before(Service::Inventory);
 
     let order = stage.halt(system, scene.sale).await;

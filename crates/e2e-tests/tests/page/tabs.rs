@@ -9,12 +9,10 @@ use crate::scene::{Places, Scene};
 
 #[tokio::test]
 async fn with_twelve_tabs_open_buying_works_and_only_the_one_in_front_holds_a_stream() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     scene.show("#/").await;
     browser.see("html[data-contact=live]").await;
     let first = browser.tab().await;
@@ -44,12 +42,10 @@ async fn with_twelve_tabs_open_buying_works_and_only_the_one_in_front_holds_a_st
 
 #[tokio::test]
 async fn while_nobody_looks_nothing_is_asked() {
-    let Some(scene) = Scene::of(System::start().await).await else {
+    let Some(scene) = Scene::start().await else {
         return;
     };
-    let Scene {
-        browser, system, ..
-    } = &scene;
+    let (browser, system) = (&scene.browser, &scene.system);
     scene.show("#/orders").await;
     browser.see("html[data-contact=live]").await;
     browser.new_tab().await;

@@ -7,10 +7,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use reqwest::Method;
 use saga_events::Service;
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use svc_chassis::Error;
-use svc_chassis::http::{Body, Problem, Query, Routes, resource};
-use utoipa::{IntoParams, ToSchema};
+use svc_chassis::http::{
+    Body, OperatorFields, Problem, Query, ReplayOneQuery, Routes, passed_on, resource,
+};
 
 use crate::OrderSvc;
 use crate::peers::Reply;
@@ -34,7 +35,7 @@ pub fn routes(routes: &mut Routes<'_>) {
         ("id" = i64, Path, description = "Its number in that service"),
     ),
     responses(
-        (status = 200, description = "As the service has it", body = serde_json::Value),
+        (status = 200, description = "As the service has it", body = Value),
         (status = 404, description = "`DEAD_LETTER_NOT_FOUND`"),
         (status = 503, description = "The service is away"),
     ),
@@ -48,40 +49,6 @@ async fn show(request: HttpRequest, svc: web::Data<OrderSvc>) -> Result<HttpResp
     )?)
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ReplayOneQuery {
-    /// Everything is undone after it was tried.
-    #[serde(default)]
-    dry_run: bool,
-}
-
-/// Who and why: the services check it.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = OperatorOfAll)]
-struct Why {
-    /// Why, for whoever reads the trail. No control characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(
-        required,
-        nullable = false,
-        min_length = 1,
-        max_length = 500,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
-    )]
-    reason: Option<String>,
-    /// Who: nobody is authenticated, so it is what the caller says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
-    )]
-    by: Option<String>,
-}
-
 /// Apply it again
 ///
 /// In the service's own transaction that also marks it: it can neither be lost nor applied twice.
@@ -92,9 +59,9 @@ struct Why {
         ("id" = i64, Path, description = "Its number in that service"),
         ReplayOneQuery,
     ),
-    request_body = Why,
+    request_body = OperatorFields,
     responses(
-        (status = 200, description = "What came of it, as the service says", body = serde_json::Value),
+        (status = 200, description = "What came of it, as the service says", body = Value),
         (status = 404, description = "`DEAD_LETTER_NOT_FOUND`"),
         (status = 409, description = "`NOT_OPEN`: it was replayed or discarded before"),
         (status = 503, description = "The service is away"),
@@ -103,7 +70,7 @@ struct Why {
 async fn replay_one(
     request: HttpRequest,
     Query(query): Query<ReplayOneQuery>,
-    body: Body<Why>,
+    body: Body<OperatorFields>,
     svc: web::Data<OrderSvc>,
 ) -> Result<HttpResponse, Error> {
     let (service, id) = named(&request)?;
@@ -114,37 +81,16 @@ async fn replay_one(
     Ok(pass_on(service, reply.await)?)
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct DiscardQuery {
-    /// Why, for whoever reads the trail. No control characters.
-    #[param(
-        required,
-        min_length = 1,
-        max_length = 500,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
-    )]
-    reason: Option<String>,
-    /// Who: nobody is authenticated, so it is what the caller says.
-    #[param(
-        min_length = 1,
-        max_length = 100,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
-    )]
-    by: Option<String>,
-}
-
 /// Give it up: it will not be applied, and is kept
 #[utoipa::path(
     delete, path = "/system/dead-letters/{service}/{id}", operation_id = "discardDeadLetterOf", tag = "all dead letters",
     params(
         ("service" = Service, Path, description = "Whose"),
         ("id" = i64, Path, description = "Its number in that service"),
-        DiscardQuery,
+        OperatorFields,
     ),
     responses(
-        (status = 200, description = "It is `discarded`", body = serde_json::Value),
+        (status = 200, description = "It is `discarded`", body = Value),
         (status = 404, description = "`DEAD_LETTER_NOT_FOUND`"),
         (status = 409, description = "`NOT_OPEN`: it was replayed or discarded before"),
         (status = 503, description = "The service is away"),
@@ -152,18 +98,12 @@ struct DiscardQuery {
 )]
 async fn discard(
     request: HttpRequest,
-    Query(query): Query<DiscardQuery>,
+    Query(why): Query<OperatorFields>,
     svc: web::Data<OrderSvc>,
 ) -> Result<HttpResponse, Error> {
     let (service, id) = named(&request)?;
-    let mut fields = form_urlencoded::Serializer::new(String::new());
-    let given = [("reason", query.reason), ("by", query.by)];
-    for (name, value) in given {
-        if let Some(value) = value {
-            fields.append_pair(name, &value);
-        }
-    }
-    let path = format!("/dead-letters/{id}?{}", fields.finish());
+    let why = serde_urlencoded::to_string(&why).map_err(Error::internal)?;
+    let path = format!("/dead-letters/{id}?{why}");
     Ok(pass_on(
         service,
         svc.peers.ask(service, Method::DELETE, &path, None).await,
@@ -184,35 +124,11 @@ fn named(request: &HttpRequest) -> Result<(Service, i64), Problem> {
 
 /// Answers as the service has answered.
 fn pass_on(service: Service, reply: Result<Reply, String>) -> Result<HttpResponse, Problem> {
-    let reply = reply.map_err(|why| Problem::unavailable(service.as_str(), why))?;
-    if !reply.is_success() {
-        return Err(problem(service, &reply));
-    }
-    Ok(HttpResponse::Ok()
-        .content_type("application/json")
-        .body(reply.body))
-}
-
-/// The service's own problem.
-fn problem(service: Service, reply: &Reply) -> Problem {
-    #[derive(Deserialize)]
-    struct Said {
-        code: String,
-        detail: String,
-        #[serde(default)]
-        errors: Vec<Field>,
-    }
-    #[derive(Deserialize)]
-    struct Field {
-        field: String,
-        message: String,
-    }
+    let away = |why| Problem::unavailable(service.as_str(), why);
+    let reply = reply.map_err(away)?;
     let status = StatusCode::from_u16(reply.status.as_u16());
-    let (Ok(status), Ok(said)) = (status, reply.json::<Said>()) else {
-        return Problem::unavailable(service.as_str(), reply.detail());
-    };
-    let problem = Problem::new(status, said.code, format!("{service}: {}", said.detail));
-    said.errors.into_iter().fold(problem, |problem, field| {
-        problem.with_field(field.field, field.message)
-    })
+    match (status, reply.json::<Value>()) {
+        (Ok(status), Ok(body)) => Ok(passed_on(status, &body)),
+        _ => Err(away(reply.detail())),
+    }
 }

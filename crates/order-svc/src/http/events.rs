@@ -7,11 +7,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::OrderId;
 use saga_timeline::Timeline;
 use saga_timeline::timeline::Event;
-use serde::Deserialize;
-use svc_chassis::http::sse::{self, Frame, Gone, LastEventId, Sink};
-use svc_chassis::http::{Problem, Query, Routes, id_in_path, resource};
+use svc_chassis::http::sse::{self, Frame, Gone, LastEventId, Resume, Seen, Sink};
+use svc_chassis::http::{Problem, Routes, id_in_path, resource};
 use svc_chassis::{Chassis, Error};
-use utoipa::IntoParams;
 
 use super::read;
 use crate::OrderSvc;
@@ -32,14 +30,6 @@ pub fn routes(routes: &mut Routes<'_>) {
         .register(routes);
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Resume {
-    /// Go on after this one. For browsers, whose `EventSource` sends the header only by itself.
-    pub last_event_id: Option<String>,
-}
-
 /// Everything that is said from now on, as Server-Sent Events
 #[utoipa::path(
     get, path = "/events", operation_id = "streamEvents", tag = "live",
@@ -50,14 +40,12 @@ pub(super) struct Resume {
     )),
 )]
 async fn all(
-    request: HttpRequest,
-    Query(resume): Query<Resume>,
+    seen: Seen,
     svc: web::Data<OrderSvc>,
     chassis: web::Data<Chassis>,
 ) -> Result<HttpResponse, Error> {
     let place = chassis.places.take()?;
-    let after = sse::last_event_id(&request, resume.last_event_id);
-    let watcher = svc.live.watched.watch(after.as_deref());
+    let watcher = svc.live.watched.watch(seen.0.as_deref());
     Ok(sse::answer(&chassis, place, |sink| pass_on(watcher, sink)))
 }
 
@@ -96,12 +84,12 @@ async fn pass_on(mut watcher: Watcher<Heard>, sink: Sink) -> Result<(), Gone> {
 )]
 async fn of_order(
     request: HttpRequest,
-    Query(resume): Query<Resume>,
+    Seen(seen): Seen,
     svc: web::Data<OrderSvc>,
     chassis: web::Data<Chassis>,
 ) -> Result<HttpResponse, Error> {
     let order: OrderId = id_in_path(&request, "id")?;
-    let seen = match sse::last_event_id(&request, resume.last_event_id) {
+    let seen = match seen {
         None => SeenOf::default(),
         Some(id) => SeenOf::read(&id).ok_or_else(|| {
             let message = "must be an id of this stream: six numbers, joined by dots";

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, web};
-use svc_chassis::http::sse::{self, Frame, Gone, LastEventId, Sink};
-use svc_chassis::http::{Query, Routes, resource};
+use actix_web::{HttpResponse, web};
+use svc_chassis::http::sse::{self, Frame, Gone, LastEventId, Resume, Seen, Sink};
+use svc_chassis::http::{Routes, resource};
 use svc_chassis::{Chassis, Error};
 
-use super::events::Resume;
 use crate::OrderSvc;
 use crate::lookout::Sight;
 use crate::ring::Watcher;
@@ -30,14 +29,12 @@ pub fn routes(routes: &mut Routes<'_>) {
     )),
 )]
 async fn live(
-    request: HttpRequest,
-    Query(resume): Query<Resume>,
+    seen: Seen,
     svc: web::Data<OrderSvc>,
     chassis: web::Data<Chassis>,
 ) -> Result<HttpResponse, Error> {
     let place = chassis.places.take()?;
-    let after = sse::last_event_id(&request, resume.last_event_id);
-    let watcher = svc.live.lookout.watch(after.as_deref());
+    let watcher = svc.live.lookout.watch(seen.0.as_deref());
     Ok(sse::answer(&chassis, place, |sink| pass_on(watcher, sink)))
 }
 

@@ -82,7 +82,30 @@ fn settled(order: u128) -> Vec<Look> {
 fn judge(looks: &[Look], before: &[Report], after: &[Report]) -> Audit {
     let mut judge = Judge::default();
     judge.look(looks);
-    judge.conclude(before, after)
+    judge.conclude(&rounds([before, after]))
+}
+
+fn rounds<'a>(all: impl IntoIterator<Item = &'a [Report]>) -> Rounds {
+    let mut all = all.into_iter().map(<[Report]>::to_vec);
+    let mut rounds = Rounds::new(all.next().unwrap());
+    all.for_each(|round| rounds.add(round));
+    rounds
+}
+
+/// As many rounds as tell what is stuck, the reports of each as they are `at` that one, whose number
+/// is also the second.
+fn watched(at: impl Fn(usize, &mut [Report])) -> Audit {
+    let mut all = Vec::new();
+    for number in 0..WATCHED {
+        let mut round = reports();
+        let passed = Duration::from_secs(1) * u32::try_from(number).unwrap();
+        for report in &mut round {
+            report.at = report.at.plus(passed);
+        }
+        at(number, &mut round);
+        all.push(round);
+    }
+    Judge::default().conclude(&rounds(all.iter().map(Vec::as_slice)))
 }
 
 fn violated(audit: &Audit) -> Vec<&str> {
@@ -199,7 +222,7 @@ fn who_is_away_is_missing_and_the_others_are_judged() {
 fn who_answers_at_first_and_is_away_then_is_missing() {
     let mut judge = Judge::default();
     judge.miss(Service::Item);
-    let audit = judge.conclude(&reports(), &reports());
+    let audit = judge.conclude(&Rounds::new(reports()));
     assert_eq!((audit.missing, audit.ok), (vec![Service::Item], false));
 }
 
@@ -252,46 +275,84 @@ fn a_hold_is_a_violation_once_every_order_has_ended() {
     }
 }
 
+fn one_waits_for_redis(round: &mut [Report]) {
+    let report = of(round, Service::User);
+    (report.last_seq, report.unpublished) = (6, 1);
+    report.unpublished_orders = vec![id(3)];
+}
+
 #[test]
 fn a_row_that_stays_unpublished_is_a_violation_only_if_nothing_moves() {
-    let (mut before, mut after) = (reports(), reports());
-    for round in [&mut before, &mut after] {
-        let report = of(round, Service::User);
-        (report.last_seq, report.unpublished) = (6, 1);
-        report.unpublished_orders = vec![id(3)];
-    }
-    assert!(judge(&[], &before, &after).ok, "read at the same moment");
-    of(&mut after, Service::User).at = Timestamp::from_micros(0).plus(APART);
-    let audit = judge(&[], &before, &after);
+    let audit = watched(|_, round| one_waits_for_redis(round));
     assert_eq!(violated(&audit), ["everything-published"]);
     assert_eq!(audit.violations().next().unwrap().orders, [id(3)]);
-    of(&mut after, Service::User).pending = None;
-    assert!(judge(&[], &before, &after).ok, "Redis is away");
-    of(&mut after, Service::User).pending = Some(0);
-    (
-        of(&mut before, Service::User).published,
-        of(&mut before, Service::User).unpublished,
-    ) = (4, 2);
-    assert!(judge(&[], &before, &after).ok, "it moves");
+
+    // In any one of the rounds.
+    for when in 0..WATCHED {
+        let but = |other: fn(&mut Report)| {
+            watched(move |number, round| {
+                one_waits_for_redis(round);
+                if number == when {
+                    other(of(round, Service::User));
+                }
+            })
+        };
+        assert!(but(|user| user.pending = None).ok, "Redis is away");
+        assert!(but(|user| user.published = 4).ok, "it moves");
+        assert!(but(|user| user.unpublished = 0).ok, "it was published");
+    }
+    let away = watched(|number, round| {
+        one_waits_for_redis(round);
+        if number == 5 {
+            of(round, Service::User).service = Service::Notify;
+        }
+    });
+    assert!(away.ok, "the service did not answer for a while");
+}
+
+#[test]
+fn what_seems_to_stand_still_is_watched_until_it_moves_or_is_stuck() {
+    let mut waiting = reports();
+    one_waits_for_redis(&mut waiting);
+    let mut rounds = Rounds::new(waiting.clone());
+    assert_eq!(rounds.in_doubt(), None, "it is not seen to stand still");
+    let mut waits = Vec::new();
+    for _ in 2..WATCHED {
+        rounds.add(waiting.clone());
+        waits.extend(rounds.in_doubt());
+        assert!(Judge::default().conclude(&rounds).ok);
+    }
+    assert_eq!(waits.len(), WATCHED - 2);
+    assert_eq!(waits.iter().sum::<Duration>().as_secs(), 11);
+    assert!(waits.is_sorted() && waits[0] < Duration::from_millis(30));
+    let mut stuck = rounds.clone();
+    stuck.add(waiting);
+    assert_eq!(stuck.in_doubt(), None);
+    assert!(!Judge::default().conclude(&stuck).ok);
+
+    rounds.add(reports());
+    assert_eq!(rounds.in_doubt(), None);
+    assert!(Judge::default().conclude(&rounds).ok);
 }
 
 #[test]
 fn an_entry_that_stays_unread_is_a_violation_when_it_is_old_and_the_same() {
-    let (mut before, mut after) = (reports(), reports());
-    let mut set = |age_before, age_after| {
-        for (round, age) in [(&mut before, age_before), (&mut after, age_after)] {
+    let pending = |first: i64, a_round: i64| {
+        watched(move |number, round| {
             let report = of(round, Service::Item);
+            let age = first + a_round * i64::try_from(number).unwrap();
             (report.pending, report.oldest_pending_ms) = (Some(1), Some(age));
-        }
-        of(&mut after, Service::Item).at = Timestamp::from_micros(0).plus(APART);
-        judge(&[], &before, &after)
+        })
     };
     assert_eq!(
-        violated(&set(400_000, 402_000)),
+        violated(&pending(400_000, 1_000)),
         ["everything-acknowledged"]
     );
-    assert!(set(400_000, 390_000).ok, "another entry is the oldest now");
-    assert!(set(1_000, 3_000).ok, "it is young");
+    assert!(
+        pending(400_000, -500).ok,
+        "another entry is the oldest each time"
+    );
+    assert!(pending(1_000, 1_000).ok, "it is young");
 }
 
 #[test]

@@ -11,8 +11,7 @@ use anyhow::{Context, Result, bail};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use payment_svc::gateway::{self, Unknown};
-use saga_audit::judge::Judge;
-use saga_audit::{Audit, LOOKS, Look, Report, SagaRow};
+use saga_audit::{Audit, Judge, LOOKS, Look, Report, Rounds, SagaRow};
 use saga_events::{OrderId, Service, Timestamp};
 use svc_chassis::audit::{Asked, Beyond};
 
@@ -112,7 +111,7 @@ impl Files {
         }
         let mut judge = Judge::default();
         self.look_at_all(&mut judge, &mut open)?;
-        let mut audit = judge.conclude(&reports, &reports);
+        let mut audit = judge.conclude(&Rounds::new(reports));
         audit
             .checks
             .retain(|check| !OF_THE_BUS.contains(&&*check.id));

@@ -75,21 +75,22 @@ struct ReplayQuery {
     cursor: Option<String>,
 }
 
+/// How one is replayed.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ReplayOneQuery {
+pub struct ReplayOneQuery {
     /// Everything is undone after it was tried.
     #[serde(default)]
-    dry_run: bool,
+    pub dry_run: bool,
 }
 
-/// Who and why: the body of a replay, the query of a discard.
-#[derive(Deserialize, IntoParams, ToSchema)]
+/// Who and why: the body of a replay, the query of a discard. Not checked yet.
+#[derive(Serialize, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Operator)]
-struct OperatorFields {
+pub struct OperatorFields {
     /// Why, for whoever reads the trail. No control characters.
     #[schema(
         required,
@@ -104,7 +105,8 @@ struct OperatorFields {
         max_length = 500,
         pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
     )]
-    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Who: nobody is authenticated, so it is what the caller says.
     #[schema(
         min_length = 1,
@@ -116,7 +118,8 @@ struct OperatorFields {
         max_length = 100,
         pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
     )]
-    by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]

@@ -12,6 +12,7 @@ pub mod sse;
 mod status;
 
 pub use body::{Body, Page, Query, id_in_path};
+pub use dead_letters::{OperatorFields, ReplayOneQuery};
 pub(crate) use openapi::{document, own, shared as shared_document};
 pub(crate) use shared::shared_routes;
 

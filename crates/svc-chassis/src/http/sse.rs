@@ -1,20 +1,24 @@
 //! Server-Sent Events: an answer that goes on. Ids to resume by, a sign of life, an end at shutdown,
 //! and no more clients than the service can bear.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::Payload;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::stream;
+use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Problem;
+use super::{Problem, Query};
 use crate::chassis::Chassis;
+use crate::error::Error;
 
 /// Clients that one service streams to; each costs a task and a few kilobytes.
 pub const MOST_CLIENTS: usize = 64;
@@ -33,6 +37,29 @@ pub struct LastEventId {
     /// Go on after the event with this id.
     #[param(rename = "Last-Event-ID", nullable = false)]
     last_event_id: Option<String>,
+}
+
+/// The query of a stream that has no other parameters.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Resume {
+    /// Go on after this one. For browsers, whose `EventSource` sends the header only by itself.
+    last_event_id: Option<String>,
+}
+
+/// What a client of such a stream has seen last, by [`LastEventId`] or [`Resume`].
+#[derive(Debug)]
+pub struct Seen(pub Option<String>);
+
+impl FromRequest for Seen {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let query = Query::<Resume>::from_request(request, payload).into_inner();
+        ready(query.map(|Query(resume)| Self(last_event_id(request, resume.last_event_id))))
+    }
 }
 
 /// The places for clients. Cheap to clone.

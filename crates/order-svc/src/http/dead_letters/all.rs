@@ -9,10 +9,10 @@ use saga_events::{EventType, Service, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use svc_chassis::Error;
-use svc_chassis::http::{Body, Problem, Query, Routes, resource};
+use svc_chassis::http::{Body, OperatorFields, Problem, Query, Routes, resource};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Why, problem};
+use super::pass_on;
 use crate::OrderSvc;
 use crate::peers::Peers;
 
@@ -244,7 +244,7 @@ pub(in crate::http) async fn replay_all(
     } = body.value;
     let of_type = r#type.map_or_else(String::new, |name| format!("&type={name}"));
     let path = format!("/dead-letters/replay?dryRun={dry_run}{of_type}");
-    let why = serde_json::to_value(Why { reason, by }).map_err(Error::internal)?;
+    let why = serde_json::to_value(OperatorFields { reason, by }).map_err(Error::internal)?;
     let ask = services(service).map(|service| {
         let reply = svc.peers.ask(service, Method::POST, &path, Some(&why));
         async move { (service, reply.await) }
@@ -260,7 +260,7 @@ pub(in crate::http) async fn replay_all(
         };
         if reply.status.is_client_error() {
             // The reason is not acceptable: nobody takes it.
-            return Err(problem(service, &reply).into());
+            return Ok(pass_on(service, Ok(reply))?);
         }
         let Ok(of_one) = reply.json::<OfOne>() else {
             all.missing.push(service);
