@@ -1,7 +1,7 @@
 // Buying: by the lab where it is there, for its witness; else with the demo's test data.
 
 import { call } from './api.js';
-import { button, changed, h, say } from './dom.js';
+import { button, changed, h, say, textOf } from './dom.js';
 import { t } from './i18n.js';
 import { lab } from './labclient.js';
 import { world } from './live.js';
@@ -15,8 +15,7 @@ async function buyOne(itemId) {
 	return call('POST', '/orders', { userId: user.id, itemId: itemId || items[0].id, quantity: 1 });
 }
 
-let told = () => null;
-export const toldOf = () => told();
+export let told = () => null;
 
 const act = (work, done) => async () => {
 	try {
@@ -25,7 +24,7 @@ const act = (work, done) => async () => {
 	} catch (problem) {
 		told = () => wrong(problem);
 	}
-	say(told().textContent);
+	say(textOf(told()));
 	changed();
 };
 const made = ({ user, items }) => t('start.made', { user: user.username, items: items.map(({ name }) => name).join(', ') });

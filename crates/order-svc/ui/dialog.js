@@ -1,11 +1,11 @@
 // Questions: a dialog with a reason, and the list of keys.
 
-import { button, h } from './dom.js';
+import { button, h, make } from './dom.js';
 import { t } from './i18n.js';
 
 function open(title, content, buttons) {
 	const opener = document.activeElement;
-	const dialog = h('dialog', { 'aria-labelledby': 'title' }, h('h2', { id: 'title' }, title), content, h('div.row', buttons));
+	const dialog = make(h('dialog', { 'aria-labelledby': 'title' }, h('h2', { id: 'title' }, title), content, h('div.row', buttons)));
 	document.body.append(dialog);
 	dialog.showModal();
 	return new Promise((answer) => {
@@ -21,12 +21,13 @@ const closer = (text, more) => button(text, ({ target }) => target.closest('dial
 
 /** Asks for a reason; '': the person thought better of it. */
 export function askReason(title, text) {
-	const problem = h('p.problem', { id: 'problem' });
-	const agree = () => {
+	const agree = ({ target }) => {
+		const dialog = target.closest('dialog');
+		const input = dialog.querySelector('input');
 		const reason = input.value.trim();
-		if (reason) input.closest('dialog').close(reason);
+		if (reason) dialog.close(reason);
 		else {
-			problem.textContent = t('dialog.missing');
+			dialog.querySelector('.problem').textContent = t('dialog.missing');
 			input.focus();
 		}
 	};
@@ -34,10 +35,10 @@ export function askReason(title, text) {
 		if (event.key !== 'Enter' || event.isComposing) return;
 		// Else it would go on to the button that opened this.
 		event.preventDefault();
-		agree();
+		agree(event);
 	};
 	const input = h('input', { id: 'reason', maxlength: 500, autocomplete: 'off', 'aria-describedby': 'problem', onkeydown });
-	const content = [h('p', text), h('label', { for: 'reason' }, t('dialog.reason')), input, problem];
+	const content = [h('p', text), h('label', { for: 'reason' }, t('dialog.reason')), input, h('p.problem', { id: 'problem' })];
 	return open(title, content, [button(title, agree, { class: 'main' }), closer(t('dialog.cancel'))]);
 }
 

@@ -1,56 +1,63 @@
-// Draws. A view is made anew and laid over what is there: elements stay, and with them focus and what is unfolded.
+// Draws. A view, made anew and of no elements, is laid over those that are there: they stay, and with them focus and what is unfolded.
 // No markup is ever parsed, so nothing that a purchase carries can become markup.
 
 const LISTENERS = ['onclick', 'onchange', 'oninput', 'ontoggle', 'onfocus', 'onpointerenter', 'onkeydown'];
+const PROPERTY = /^on|^(key|island|value|checked)$/;
 
 /** h('a.mono', {href: '#/'}, 'Line'). A `key` tells siblings apart; an `island` looks after its own children. */
 export function h(name, ...children) {
 	const [tag, ...classes] = name.split('.');
-	const node = document.createElement(tag);
-	if (classes.length) node.className = classes.join(' ');
-	const given = children[0]?.constructor === Object ? children.shift() : {};
-	node.append(...children.flat(Infinity).filter((child) => child || child === 0));
-	for (const [name, value] of Object.entries(given)) {
-		if (/^on|^(key|island|value|checked)$/.test(name)) node[name] = value;
-		else if (name.startsWith('aria') && typeof value === 'boolean') node.setAttribute(name, value);
-		else if (value || value === 0 || value === '') node.setAttribute(name, value === true ? '' : value);
-	}
-	return node;
+	const given = children[0]?.constructor === Object && !children[0].tag ? children.shift() : {};
+	if (classes.length) given.class ??= classes.join(' ');
+	return { tag, key: given.key, given, children: children.flat(Infinity).filter((child) => child || child === 0) };
 }
 
 export const button = (text, onclick, more) => h('button', { type: 'button', onclick, ...more }, text);
+export const textOf = (view) => view.children?.map(textOf).join('') ?? view;
 
-export function morph(old, fresh) {
-	if (old.nodeType === Node.TEXT_NODE) {
-		if (old.data !== fresh.data) old.data = fresh.data;
-		return;
-	}
-	// Whether details are open is the person's.
-	for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== 'open') old.removeAttribute(name);
-	for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-	for (const name of LISTENERS) old[name] = fresh[name];
-	if (!old.island) morphChildren(old, fresh);
-	// Who is typing or choosing is not disturbed.
-	if (/INPUT|SELECT/.test(old.nodeName) && old !== document.activeElement && old.value !== fresh.value) old.value = fresh.value;
-	if (old.type === 'checkbox') old.checked = fresh.checked;
+export function make(view) {
+	const node = view.tag ? document.createElement(view.tag) : new Text();
+	morph(node, view);
+	return node;
 }
 
-function morphChildren(old, fresh) {
-	const kept = new Set([...fresh.children].map(({ key }) => key));
+const written = (name, value) => (typeof value !== 'boolean' ? value?.toString() : name.startsWith('aria') ? `${value}` : value ? '' : undefined);
+
+export function morph(old, view) {
+	if (!view.tag) {
+		if (old.data !== String(view)) old.data = view;
+		return;
+	}
+	const { given, children } = view;
+	// Whether details are open is the person's.
+	for (const name of old.getAttributeNames()) if (!(name in given) && name !== 'open') old.removeAttribute(name);
+	for (const name in given) {
+		if (PROPERTY.test(name)) continue;
+		const text = written(name, given[name]);
+		if (text === undefined) old.removeAttribute(name);
+		else if (old.getAttribute(name) !== text) old.setAttribute(name, text);
+	}
+	for (const name of LISTENERS) old[name] = given[name];
+	if (!old.island) morphChildren(old, children);
+	const { key, island, value, checked } = given;
+	Object.assign(old, { key, island });
+	// Who is typing or choosing is not disturbed.
+	if (value !== undefined && old !== document.activeElement && old.value !== value) old.value = value;
+	if (old.type === 'checkbox') old.checked = checked;
+}
+
+function morphChildren(old, views) {
+	const kept = new Set(views.map(({ key }) => key));
 	for (const child of [...old.children]) if (child.key && !kept.has(child.key)) child.remove();
 	const keyed = new Map([...old.children].map((child) => [child.key, child]));
 	let at = old.firstChild;
-	for (const child of [...fresh.childNodes]) {
-		const same = child.key ? keyed.get(child.key) : at && !at.key && at.nodeName === child.nodeName && at;
-		if (same) morph(same, child);
+	for (const view of views) {
+		const same = view.key ? keyed.get(view.key) : at && !at.key && at.localName === view.tag && at;
+		if (same) morph(same, view);
 		if (same && same === at) at = at.nextSibling;
-		else old.insertBefore(same || child, at);
+		else old.insertBefore(same || make(view), at);
 	}
-	while (at) {
-		const next = at.nextSibling;
-		at.remove();
-		at = next;
-	}
+	while (old.childNodes.length > views.length) old.lastChild.remove();
 }
 
 export function onSight(act) {

@@ -1,6 +1,6 @@
 // Traffic, purchases, and a button for each fault.
 
-import { buying, toldOf } from './buy.js';
+import { buying, told } from './buy.js';
 import { fault, gateway, heal, traffic } from './commands.js';
 import { button, changed, h } from './dom.js';
 import { number, span, t } from './i18n.js';
@@ -30,7 +30,7 @@ export function bench(act, showing) {
 		const items = state?.items ?? [{ id: '', name: t('start.buy') }];
 		return h('section.bench',
 			field(t('lab.traffic'), [0, 1, 10, 50].map((rate) => acts(t('perSecond', { n: rate }), traffic(rate), { 'data-traffic': rate, 'aria-pressed': state?.traffic.perSecond === rate }))),
-			field(t('lab.buy'), items.map(({ id, name }) => button(name, buying(id), { 'data-buy': id, key: id || 'one' })), toldOf()),
+			field(t('lab.buy'), items.map(({ id, name }) => button(name, buying(id), { 'data-buy': id, key: id || 'one' })), told()),
 			acts(t('lab.heal'), heal(), { id: 'heal', class: 'main' }),
 			scroll(t('lab.faults'), h('table', { id: 'faults' }, h('caption.unseen', t('lab.faults')),
 				h('thead', h('tr', [t('lab.process'), t('column.status'), ...KINDS].map((text) => h('th', { scope: 'col' }, text)))),

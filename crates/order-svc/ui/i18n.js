@@ -1,4 +1,4 @@
-// Two languages, one table each. Names of the wire are never translated.
+// Two languages, one table each, of equal keys. Names of the wire are never translated.
 
 import { changed } from './dom.js';
 import en from './text/en.js';

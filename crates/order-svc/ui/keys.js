@@ -9,7 +9,7 @@ const off = () => localStorage.getItem('keys') === 'off';
 
 export function help() {
 	const list = h('dl.pairs', KEYS.map((key) => [h('dt', h('kbd', key)), h('dd', t(`keys.${key}`))]));
-	const box = h('input', { type: 'checkbox', id: 'keys-on', checked: !off(), onchange: () => localStorage.setItem('keys', box.checked ? 'on' : 'off') });
+	const box = h('input', { type: 'checkbox', id: 'keys-on', checked: !off(), onchange: ({ target }) => localStorage.setItem('keys', target.checked ? 'on' : 'off') });
 	return tell(t('keys.title'), [list, h('p', h('label.tick', box, t('keys.on')))]);
 }
 

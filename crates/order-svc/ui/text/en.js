@@ -1,5 +1,4 @@
-// English. Both tables have equal keys; names of the wire are in neither.
-
+// English
 export default {
 title: 'A purchase, there and back',
 copy: 'copy',
