@@ -8,14 +8,14 @@ use std::time::Duration;
 use saga_events::{OrderId, Service, Timestamp};
 use tokio::task::JoinSet;
 
-use crate::client::{Client, IDS, PAGE};
+use crate::client::{Client, IDS, PAGE, Read};
 use crate::judge::{Audit, Judge, LOOKS, Look, Rounds};
 use crate::report::{Report, SagaRow};
 
 /// Batches of purchases that are read at the same time.
 const AT_A_TIME: usize = 4;
 
-/// Which purchases are looked at one by one. Sums are always over all.
+/// Which purchases are looked at one by one, and compared with the journals. Sums are always over all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// The open ones, and those that some service said something about lately.
@@ -96,43 +96,51 @@ impl Auditor {
         audit
     }
 
+    /// Reads the purchases alone, which costs little however many there are; for the rest it takes
+    /// what an earlier audit said (see [`Judge::glance`]).
+    pub async fn glance(&self, scope: Scope, earlier: Option<&Audit>) -> Audit {
+        let judge = self.purchases(scope, BTreeSet::new()).await;
+        judge.glance(earlier)
+    }
+
     async fn pass(&self, scope: Scope) -> Audit {
-        let before = self.reports(true).await;
+        let since = match scope {
+            Scope::All => None,
+            Scope::Recent { within, .. } => Some(Timestamp::now().minus(within)),
+        };
+        let before = self.reports(Read::Checks { since }).await;
+        let silent = |service: &Service| !before.iter().any(|report| report.service == *service);
+        let silent = Service::ALL.into_iter().filter(silent).collect();
+        let judge = self.purchases(scope, silent).await;
+        let mut rounds = Rounds::new(before);
+        rounds.add(self.reports(Read::Totals).await);
+        while let Some(wait) = rounds.in_doubt() {
+            tokio::time::sleep(wait).await;
+            rounds.add(self.reports(Read::Totals).await);
+        }
+        judge.conclude(&rounds)
+    }
+
+    /// What the purchases show, read at all services but those that do not answer.
+    async fn purchases(&self, scope: Scope, silent: BTreeSet<Service>) -> Judge {
         let mut pass = Pass {
             client: self.client.clone(),
-            missing: Arc::default(),
+            missing: Arc::new(Mutex::new(silent)),
             judge: Judge::default(),
             running: JoinSet::new(),
         };
-        for service in Service::ALL {
-            if !before.iter().any(|report| report.service == service) {
-                pass.miss(service);
-            }
-        }
         match scope {
             Scope::All => pass.read_all().await,
             Scope::Recent { within, most } => pass.read_recent(within, most).await,
         }
-        pass.finish().await;
-        let mut rounds = Rounds::new(before);
-        rounds.add(self.reports(false).await);
-        while let Some(wait) = rounds.in_doubt() {
-            tokio::time::sleep(wait).await;
-            rounds.add(self.reports(false).await);
-        }
-        let Pass {
-            mut judge, missing, ..
-        } = pass;
-        let missing = std::mem::take(&mut *missing.lock().unwrap_or_else(PoisonError::into_inner));
-        missing.into_iter().for_each(|service| judge.miss(service));
-        judge.conclude(&rounds)
+        pass.finish().await
     }
 
-    async fn reports(&self, checks: bool) -> Vec<Report> {
+    async fn reports(&self, read: Read) -> Vec<Report> {
         let mut asked = JoinSet::new();
         for service in Service::ALL {
             let client = self.client.clone();
-            asked.spawn(async move { client.report(service, checks).await });
+            asked.spawn(async move { client.report(service, read).await });
         }
         let mut reports: Vec<Report> = asked.join_all().await.into_iter().flatten().collect();
         reports.sort_by_key(|report| report.service);
@@ -233,10 +241,16 @@ impl Pass {
         self.running.spawn(read(client, missing, batch, looks));
     }
 
-    async fn finish(&mut self) {
+    /// Once everything is read.
+    async fn finish(mut self) -> Judge {
         while !self.running.is_empty() {
             self.take_one().await;
         }
+        let missing = std::mem::take(&mut *lock(&self.missing));
+        missing
+            .into_iter()
+            .for_each(|service| self.judge.miss(service));
+        self.judge
     }
 
     async fn take_one(&mut self) {

@@ -31,6 +31,15 @@ pub(crate) struct Client {
     bases: BTreeMap<Service, String>,
 }
 
+/// What a service is to say about itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Read {
+    /// Its totals.
+    Totals,
+    /// And the laws that it can judge alone, its rows against the journal from then on, or all.
+    Checks { since: Option<Timestamp> },
+}
+
 #[derive(Deserialize)]
 struct Sagas {
     sagas: Vec<SagaRow>,
@@ -55,10 +64,13 @@ impl Client {
 
     /// What a service says about itself; its checks cost it more than its totals. Where it finds a
     /// violation it says so with another status, and the same body.
-    pub(crate) async fn report(&self, service: Service, checks: bool) -> Option<Report> {
-        let report: Report = self
-            .get(service, &format!("/audit?of=self&checks={checks}"))
-            .await?;
+    pub(crate) async fn report(&self, service: Service, read: Read) -> Option<Report> {
+        let path = match read {
+            Read::Totals => "/audit?of=self&checks=false".to_owned(),
+            Read::Checks { since: None } => "/audit?of=self".to_owned(),
+            Read::Checks { since: Some(since) } => format!("/audit?of=self&since={since}"),
+        };
+        let report: Report = self.get(service, &path).await?;
         (report.service == service).then_some(report)
     }
 

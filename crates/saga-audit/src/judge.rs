@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::check::{Check, CheckState, MOST_NAMED, Named};
 use crate::laws::{self, Finding, Judged, LAWS};
 use crate::report::{Report, SagaRow};
-use crate::sums::SUMS;
+use crate::sums::{SUMS, Sum};
 
 /// The order in which the services are to be read for a purchase: there and back, so that every
 /// law has its left side read before its right side.
@@ -136,6 +136,48 @@ impl Judge {
         tally.named.extend(finding.broken.into_iter().take(room));
     }
 
+    /// The laws that every purchase has to keep.
+    fn of_purchases(&mut self, quiet: bool) -> Vec<Check> {
+        let mut checks = Vec::new();
+        for law in names_of_laws() {
+            let tally = self.tallies.remove(law).unwrap_or_default();
+            let only_quiet = LAWS
+                .iter()
+                .any(|other| other.id == law && other.judged == Judged::Quiet);
+            checks.extend(tally.checks(law, quiet || !only_quiet));
+        }
+        checks
+    }
+
+    /// The verdict of the purchases alone. What an earlier audit said of the services and of all
+    /// purchases together stands where it was violated; where it held, it is in flight: it may have
+    /// changed since.
+    pub fn glance(mut self, earlier: Option<&Audit>) -> Audit {
+        let laws = names_of_laws();
+        let mut checks = self.of_purchases(false);
+        match earlier {
+            None => checks.extend(SUMS.iter().map(unknown)),
+            Some(earlier) => {
+                let rest = earlier.checks.iter().cloned();
+                let rest = rest.filter(|check| !laws.contains(&check.id.as_str()));
+                checks.extend(rest.map(|check| match check.is_violated() {
+                    true => check,
+                    false => check.in_flight(),
+                }));
+            }
+        }
+        let missing: Vec<Service> = self.missing.into_iter().collect();
+        Audit {
+            ok: missing.is_empty() && !checks.iter().any(Check::is_violated),
+            quiet: false,
+            purchases: self.purchases,
+            overdue: earlier.map_or_else(Vec::new, |audit| audit.overdue.clone()),
+            dead_letters: earlier.map_or(0, |audit| audit.dead_letters),
+            checks,
+            missing,
+        }
+    }
+
     /// The verdict. The first round of reports was read before the purchases, the second after them;
     /// more while they are [in doubt](Rounds::in_doubt).
     pub fn conclude(mut self, rounds: &Rounds) -> Audit {
@@ -145,13 +187,7 @@ impl Judge {
         let quiet = self.missing.is_empty() && rounds.quiet();
 
         let mut checks: Vec<Check> = before.iter().flat_map(|r| r.checks.clone()).collect();
-        for law in names_of_laws() {
-            let tally = self.tallies.remove(law).unwrap_or_default();
-            let only_quiet = LAWS
-                .iter()
-                .any(|other| other.id == law && other.judged == Judged::Quiet);
-            checks.extend(tally.checks(law, quiet || !only_quiet));
-        }
+        checks.extend(self.of_purchases(quiet));
         for sum in SUMS {
             let of = |service| after.iter().find(|report| report.service == service);
             let judged = sum
@@ -161,8 +197,7 @@ impl Judge {
                     (true, false) => check,
                     (false, _) => check.in_flight(),
                 });
-            let unknown = || Check::equal(sum.id, [], []).in_flight();
-            checks.push(judged.unwrap_or_else(unknown));
+            checks.push(judged.unwrap_or_else(|| unknown(sum)));
         }
         for service in Service::ALL {
             if let Some((_, after)) = rounds.of(service) {
@@ -185,6 +220,11 @@ impl Judge {
             missing,
         }
     }
+}
+
+/// A sum of which no side was read.
+fn unknown(sum: &Sum) -> Check {
+    Check::equal(sum.id, [], []).in_flight()
 }
 
 fn names_of_laws() -> Vec<&'static str> {

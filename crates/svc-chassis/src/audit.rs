@@ -36,6 +36,8 @@ pub struct Asked {
     pub checks: bool,
     /// What was said before may be pruned, where the purchase has ended.
     pub journal_since: Timestamp,
+    /// Rows and journal are compared from then on.
+    pub since: Timestamp,
 }
 
 impl Asked {
@@ -45,6 +47,7 @@ impl Asked {
             now,
             checks,
             journal_since: now.minus(JOURNAL_KEPT).plus(MARGIN),
+            since: Timestamp::from_micros(0),
         }
     }
 
@@ -55,6 +58,12 @@ impl Asked {
             journal_since: self.now.minus(kept).plus(MARGIN),
             ..self
         }
+    }
+
+    /// Compares rows and journal from then on only, which is less to read.
+    #[must_use]
+    pub fn since(self, since: Timestamp) -> Self {
+        Self { since, ..self }
     }
 }
 
@@ -131,9 +140,11 @@ pub async fn live<S: Service>(
     service: &S,
     chassis: &Chassis,
     checks: bool,
+    since: Option<Timestamp>,
 ) -> Result<Report, Error> {
     let kept = Duration::from_secs(chassis.settings.retention.journal_s);
     let asked = Asked::at(Timestamp::now(), checks).journal_kept(kept);
+    let asked = since.map_or(asked, |since| asked.since(since));
     // Before the transaction: what is published meanwhile is called unpublished, never the other
     // way round.
     let published = chassis.published.seq();

@@ -116,6 +116,33 @@ async fn a_quiet_system_keeps_every_law() {
 }
 
 #[tokio::test]
+async fn rows_are_compared_with_the_journal_as_far_back_as_is_asked() {
+    let shop = Shop::quiet().await;
+    let item = shop.system.at(Service::Item);
+    let unsaid = format!(
+        "DELETE FROM outbox WHERE order_id = x'{}'",
+        shop.completed.uuid().simple()
+    );
+    shop.system.file(Service::Item).run(&unsaid);
+    // An entry that no row is for.
+    let orphan = "UPDATE outbox SET order_id = randomblob(16) WHERE seq = \
+                  (SELECT min(seq) FROM outbox)";
+    shop.system.file(Service::Item).run(orphan);
+    for (query, status) in [
+        ("of=self", 503),
+        ("of=self&since=2020-01-01T00:00:00Z", 503),
+        ("of=self&since=2200-01-01T00:00:00Z", 200),
+    ] {
+        let answer = item.get(&format!("/audit?{query}")).await.expect(status);
+        let report: Report = answer.json();
+        let broken = report.checks.iter().filter(|check| check.is_violated());
+        // A row that was not said, and an entry without a row.
+        let expected = if status == 503 { 2 } else { 0 };
+        assert_eq!(broken.count(), expected, "{query}: {:?}", report.checks);
+    }
+}
+
+#[tokio::test]
 async fn a_purchase_under_way_is_no_violation_and_sums_wait() {
     let shop = Shop::quiet().await;
     let order = Stage::Authorizing.halt(&shop.system, shop.sale).await;
@@ -279,6 +306,8 @@ async fn rows_are_found_by_their_ids_and_by_when_something_was_said() {
     for query in [
         "of=others",
         "checks=false",
+        "since=2020-01-01T00:00:00Z",
+        "of=self&since=yesterday",
         "of=self&all=true",
         "all=perhaps",
         "deep=1",

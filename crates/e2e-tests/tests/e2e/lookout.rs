@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use e2e_tests::{COMPLETED, PATIENCE, Sale, Stage, System, eventually, together};
-use saga_events::Service;
+use saga_events::{OrderId, Service};
 use serde_json::{Value, json};
 
 use crate::stream::{Frame, Stream};
@@ -125,13 +125,19 @@ async fn audits_are_told_and_a_violation_is_named_with_its_order() {
         "{quiet}"
     );
 
+    let violated = violate(&system, order, &mut stream).await;
+    assert!(!violated["violations"].as_array().unwrap().is_empty());
+}
+
+/// Gives back the item of a purchase that is paid; what is told of it.
+async fn violate(system: &System, order: OrderId, stream: &mut Stream) -> Value {
     let hex = order.uuid().simple();
     let sql = format!("UPDATE holds SET state = 'Released' WHERE order_id = x'{hex}'");
     let unchecked = "PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF;";
     system
         .file(Service::Item)
         .run(&format!("{unchecked} {sql}"));
-    let violated = until(&mut stream, "audit", |audit| audit["ok"] == false)
+    let violated = until(stream, "audit", |audit| audit["ok"] == false)
         .await
         .data;
     let groups = violated["groups"].as_array().unwrap();
@@ -139,7 +145,28 @@ async fn audits_are_told_and_a_violation_is_named_with_its_order() {
         group["state"] == "violated" && group["orders"].to_string().contains(&order.to_string())
     });
     assert!(named, "{violated}");
-    assert!(!violated["violations"].as_array().unwrap().is_empty());
+    violated
+}
+
+#[tokio::test]
+async fn while_purchases_are_under_way_they_are_looked_at_and_sums_wait() {
+    let (system, sale) = with_sale().await;
+    let order = system.buy(sale).await.id;
+    Stage::Authorizing.halt(&system, sale).await;
+    let mut stream = Stream::open(&system, "/live", None).await;
+    let looked_at = |audit: &Value| audit["purchases"] == 2;
+    let audit = until(&mut stream, "audit", looked_at).await.data;
+    assert_eq!(
+        (&audit["ok"], &audit["quiet"], &audit["inFlight"]),
+        (&json!(true), &json!(false), &json!(1)),
+        "{audit}"
+    );
+    let groups = audit["groups"].as_array().unwrap();
+    for group in groups.iter().filter(|group| group["group"] != "captured") {
+        assert_eq!(group["state"], "inFlight", "{audit}");
+    }
+    let violated = violate(&system, order, &mut stream).await;
+    assert_eq!(violated["quiet"], false);
 }
 
 #[tokio::test]

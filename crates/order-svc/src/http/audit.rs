@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use saga_audit::{Audit, Report, Scope};
+use saga_events::Timestamp;
 use serde::Deserialize;
 use svc_chassis::http::{
     AuditQuery, Own, Problem, Query, Routes, audit_answer, own_audit, resource,
@@ -24,6 +25,8 @@ struct Asked {
     of: Option<Own>,
     /// With `of=self`, `false`: only the totals, which cost less than the checks.
     checks: Option<bool>,
+    /// With `of=self`: rows are compared with the journal from then on.
+    since: Option<Timestamp>,
     /// Every purchase is looked at, not only the open and the recent ones.
     all: Option<bool>,
 }
@@ -48,22 +51,32 @@ enum Told {
     ),
 )]
 async fn audit(
-    Query(Asked { of, checks, all }): Query<Asked>,
+    Query(asked): Query<Asked>,
     svc: web::Data<OrderSvc>,
     chassis: web::Data<Chassis>,
 ) -> Result<HttpResponse, Error> {
-    match (of, checks, all) {
-        (Some(_), _, None) => own_audit(Query(AuditQuery { of, checks }), svc, chassis).await,
-        (Some(_), _, Some(_)) => Err(Problem::malformed("all", "does not go with of=self").into()),
-        (None, Some(_), _) => Err(Problem::malformed("checks", "goes only with of=self").into()),
-        (None, None, all) => {
-            let scope = match all {
-                Some(true) => Scope::All,
-                Some(false) | None => Scope::default(),
-            };
-            let audit = svc.auditor.lock().await.audit(scope).await;
-            svc.live.figures.audited(audit.violations().count());
-            Ok(audit_answer(audit.ok, &audit))
+    let Asked {
+        of,
+        checks,
+        since,
+        all,
+    } = asked;
+    if of.is_some() {
+        if all.is_some() {
+            return Err(Problem::malformed("all", "does not go with of=self").into());
+        }
+        return own_audit(Query(AuditQuery { of, checks, since }), svc, chassis).await;
+    }
+    for (field, given) in [("checks", checks.is_some()), ("since", since.is_some())] {
+        if given {
+            return Err(Problem::malformed(field, "goes only with of=self").into());
         }
     }
+    let scope = match all {
+        Some(true) => Scope::All,
+        Some(false) | None => Scope::default(),
+    };
+    let audit = svc.auditor.lock().await.audit(scope).await;
+    svc.live.figures.audited(audit.violations().count());
+    Ok(audit_answer(audit.ok, &audit))
 }

@@ -13,12 +13,16 @@ use crate::OrderSvc;
 
 /// The name of the event.
 pub const AUDIT: &str = "audit";
-/// The least time from one audit to the next.
+/// The least time from one look to the next.
 const REST: Duration = Duration::from_secs(1);
-/// An audit reads much: a rest so many times as long as it took leaves the machine to purchases.
-const RESTS: u32 = 20;
-/// Yet who watches is not left without one because a single audit was held up.
+/// A look reads much: a rest so many times as long as it took leaves the machine to purchases.
+const RESTS: u32 = 50;
+/// Who watches is not left without a look because a single one was held up.
 const LONGEST_REST: Duration = Duration::from_secs(15);
+/// While purchases are under way, what they all come to cannot be judged, and reading it takes from
+/// them: it rests so many times as long as it took, and for a minute at first.
+const RESTS_UNDER_WAY: u32 = 200;
+const FIRST_REST_UNDER_WAY: Duration = Duration::from_secs(60);
 /// It is made again soon, so it looks at what is new.
 const SCOPE: Scope = Scope::Recent {
     within: Duration::from_secs(60),
@@ -58,13 +62,52 @@ struct OfGroup {
     orders: Vec<OrderId>,
 }
 
+/// The last audit that read whole tables, too.
+struct Whole {
+    audit: Option<Audit>,
+    took: Duration,
+    /// When it ended; when the watch began, where there was none yet.
+    at: Instant,
+}
+
+impl Whole {
+    /// Another one is worth what it costs.
+    fn is_due(&self, under_way: bool) -> bool {
+        let rest = match (&self.audit, under_way) {
+            (None, false) => Duration::ZERO,
+            (None, true) => FIRST_REST_UNDER_WAY,
+            (Some(_), false) => self.took * RESTS,
+            (Some(_), true) => self.took * RESTS_UNDER_WAY,
+        };
+        self.at.elapsed() >= rest
+    }
+}
+
 /// For ever.
 pub async fn run(lookout: &Lookout, svc: &OrderSvc) {
+    let mut whole = Whole {
+        audit: None,
+        took: Duration::ZERO,
+        at: Instant::now(),
+    };
     loop {
         let began = Instant::now();
-        let audit = svc.auditor.lock().await.audit(SCOPE).await;
+        let open = svc.live.load.open();
+        let auditor = svc.auditor.lock().await;
+        let audit = if whole.is_due(open > 0) {
+            let audit = auditor.audit(SCOPE).await;
+            whole = Whole {
+                audit: Some(audit.clone()),
+                took: began.elapsed(),
+                at: Instant::now(),
+            };
+            audit
+        } else {
+            auditor.glance(SCOPE, whole.audit.as_ref()).await
+        };
+        drop(auditor);
         let took = began.elapsed();
-        lookout.show(AUDIT, &Told::of(&audit, took, svc.live.load.open()));
+        lookout.show(AUDIT, &Told::of(&audit, took, open));
         sleep((took * RESTS).clamp(REST, LONGEST_REST)).await;
     }
 }

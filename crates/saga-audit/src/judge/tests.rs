@@ -363,6 +363,49 @@ fn what_services_find_themselves_is_part_of_the_verdict() {
     assert_eq!(violated(&judge(&[], &found, &reports())), ["users-money"]);
 }
 
+/// The verdict of these purchases alone, after an audit of all.
+fn glance(looks: &[Look], earlier: Option<&Audit>) -> Audit {
+    let mut judge = Judge::default();
+    judge.look(looks);
+    judge.glance(earlier)
+}
+
+#[test]
+fn at_a_glance_the_purchases_are_judged_and_the_rest_waits() {
+    let earlier = judge(&settled(1), &reports(), &reports());
+    let audit = glance(&settled(2), Some(&earlier));
+    assert_eq!((audit.ok, audit.quiet, audit.purchases), (true, false, 1));
+    let ids = |audit: &Audit| -> Vec<String> {
+        let mut ids: Vec<String> = audit.checks.iter().map(|c| c.id.clone()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(ids(&audit), ids(&earlier));
+    assert_eq!(state_of(&audit, "paid"), CheckState::Holds);
+    assert_eq!(state_of(&audit, SUMS[0].id), CheckState::InFlight);
+
+    let looks = [
+        look(Service::Payment, &[row(3, "Processed")]),
+        look(Service::Item, &[row(3, "Released")]),
+    ];
+    assert_eq!(violated(&glance(&looks, Some(&earlier))), ["paid"]);
+    let first = glance(&looks, None);
+    assert_eq!(violated(&first), ["paid"]);
+    for sum in SUMS {
+        assert_eq!(state_of(&first, sum.id), CheckState::InFlight);
+    }
+}
+
+#[test]
+fn a_violation_of_the_whole_stands_until_the_whole_is_read_again() {
+    let mut found = reports();
+    let check = Check::equal("users-money", [("deposits", 5)], [("available", 6)]);
+    of(&mut found, Service::User).checks = vec![check.about("user 1")];
+    let earlier = judge(&[], &found, &found);
+    let audit = glance(&settled(1), Some(&earlier));
+    assert_eq!(violated(&audit), ["users-money"]);
+}
+
 #[test]
 fn dead_letters_and_late_orders_are_reported_and_no_violation() {
     let mut after = reports();

@@ -158,6 +158,8 @@ pub struct AuditQuery {
     pub of: Option<Own>,
     /// `false`: only the totals, which cost less than the checks.
     pub checks: Option<bool>,
+    /// Rows are compared with the journal from then on; as far back as it is kept, unless given.
+    pub since: Option<Timestamp>,
 }
 
 /// The service's own part.
@@ -190,7 +192,7 @@ pub async fn own_audit<S: Service>(
     chassis: web::Data<Chassis>,
 ) -> Result<HttpResponse, Error> {
     let checks = query.checks.unwrap_or(true);
-    let report = audit::live(&**service, &chassis, checks).await?;
+    let report = audit::live(&**service, &chassis, checks, query.since).await?;
     let fine = !report.checks.iter().any(Check::is_violated);
     Ok(audit_answer(fine, &report))
 }
