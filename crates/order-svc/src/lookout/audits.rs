@@ -91,9 +91,9 @@ pub async fn run(lookout: &Lookout, svc: &OrderSvc) {
         at: Instant::now(),
     };
     loop {
+        let auditor = svc.auditor.lock().await;
         let began = Instant::now();
         let open = svc.live.load.open();
-        let auditor = svc.auditor.lock().await;
         let audit = if whole.is_due(open > 0) {
             let audit = auditor.audit(SCOPE).await;
             whole = Whole {
