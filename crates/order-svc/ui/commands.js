@@ -10,8 +10,9 @@ export const traffic = (perSecond) => ({ kind: 'traffic', method: 'PUT', path: '
 
 const pidOf = (name) =>
 	(lab.contact === 'live' && lab.state.processes.find((one) => one.name === name)?.pid) || `$(cat .run/pids/${name === 'redis' ? 'redis-server' : name}.pid)`;
-const streams = (act) => `redis-cli --scan --pattern 'saga:{*' | while read -r key; do redis-cli ${act}; done`;
-const again = (order) => streams(`EVAL "local e = redis.call('XRANGE', KEYS[1], '-', '+') for i = ${order} do redis.call('XADD', KEYS[1], '*', unpack(e[i][2])) end" 1 "$key"`);
+const redis = (of) => ['docker compose exec -T redis redis-cli', 'redis-cli'].map(of);
+const streams = (act) => redis((at) => `${at} --scan --pattern 'saga:{*' | xargs -I% ${at} ${act}`);
+const again = (order) => streams(`EVAL "local e = redis.call('XRANGE', KEYS[1], '-', '+') for i = ${order} do redis.call('XADD', KEYS[1], '*', unpack(e[i][2])) end" 1 %`);
 
 // In containers, then without Docker.
 const SHELL = {
@@ -19,10 +20,10 @@ const SHELL = {
 	stop: (name) => [`docker compose stop ${name}`, `kill ${pidOf(name)}`],
 	pause: (name) => [`docker compose pause ${name}`, `kill -STOP ${pidOf(name)}`],
 	cut: (name) => [`docker network disconnect saga_bus saga-${name}-1; sleep 10; docker network connect saga_bus saga-${name}-1`],
-	flushall: () => ['docker compose exec redis redis-cli FLUSHALL', 'redis-cli FLUSHALL'],
-	duplicate: () => [again('1, #e')],
-	shuffle: () => [again('#e, 1, -1')],
-	rewind: () => [streams('XGROUP SETID "$key" item-svc 0')],
+	flushall: () => redis((at) => `${at} FLUSHALL`),
+	duplicate: () => again('1, #e'),
+	shuffle: () => again('#e, 1, -1'),
+	rewind: () => streams('XGROUP SETID % item-svc 0'),
 	heal: () => ['docker compose unpause; docker compose up -d', 'scripts/up'],
 	gateway: (_, body) => [`curl -s -X PUT localhost:3004/gateway -H 'Content-Type: application/json' -d "$(curl -s localhost:3004/gateway | jq -c '. + ${JSON.stringify(body)}')"`],
 	traffic: () => ['target/release/sagactl bench'],
