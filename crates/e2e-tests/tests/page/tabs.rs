@@ -43,6 +43,7 @@ async fn with_twelve_tabs_open_buying_works_and_only_the_one_in_front_holds_a_st
         }
     };
     eventually("the tab in front shows purchases again", PATIENCE, shown).await;
+    browser.see("html[data-contact=live]").await;
     drop(Places::take_all_but(system, 1).await);
     scene.finish().await;
 }
