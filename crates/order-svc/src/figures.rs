@@ -18,7 +18,7 @@ use crate::store::{self, StoredOrder};
 /// No open purchase, in place of the time when the oldest began.
 const NONE_OPEN: i64 = i64::MAX;
 
-/// The figures of all purchases; what the writer's thread adds, it adds after the commit.
+/// The figures of all purchases; what the writer adds, it adds after the commit.
 #[derive(Debug)]
 pub struct Figures {
     begun: Counter,

@@ -88,7 +88,7 @@ impl Pace {
         Duration::from_micros(self.0.load(Ordering::Relaxed))
     }
 
-    /// One order has taken this long. Only the writer's thread says so.
+    /// One order has taken this long. Only the writer says so.
     pub fn note(&self, took: Duration) {
         let (old, took) = (self.time_to_final(), took.min(Duration::from_secs(3600)));
         let average = (old * 7 + took) / 8;

@@ -20,6 +20,7 @@ use crate::consumer::EventLoop;
 use crate::database::Database;
 use crate::http::sse::Places;
 use crate::http::{Hosts, Problem, Routes, edge, resource, shared_routes};
+use crate::line::Line;
 use crate::metrics::{Looks, Metrics, Scrape};
 use crate::relay::{Published, Relay};
 use crate::retention;
@@ -66,16 +67,19 @@ async fn serve<S: Service>(
 ) -> anyhow::Result<()> {
     let conn = database.open(&S::migrations())?;
     let readers = database.readers(settings.database.readers)?;
+    let line = Line::start().context("the line's thread")?;
+    let line_bus = line.bus(&settings.bus, S::ME).context("bus.url")?;
     let bus = Bus::open(&settings.bus, S::ME).context("bus.url")?;
     let published = Published::default();
     let (to_relay, batches) = mpsc::unbounded_channel();
     let (to_health, health) = watch::channel(Health::Good);
-    let (writer, writer_ended) = Writer::start(conn, settings.database.batch, to_relay, to_health)?;
+    let batch_cap = settings.database.batch;
+    let (writer, writer_ended) = Writer::start(&line, conn, batch_cap, to_relay, to_health)?;
     let settings = Arc::new(settings);
     let chassis = Chassis {
         writer: writer.clone(),
         readers: readers.clone(),
-        bus: bus.clone(),
+        bus,
         published: published.clone(),
         settings: settings.clone(),
         shutdown: shutdown.clone(),
@@ -91,17 +95,17 @@ async fn serve<S: Service>(
     let mut parts: JoinSet<(&'static str, anyhow::Result<()>)> = JoinSet::new();
     let stop = shutdown.clone();
     let relay = Relay {
-        bus: bus.clone(),
+        bus: line_bus.clone(),
         readers,
         writer: writer.clone(),
         batches,
         published: published.clone(),
         patience: Duration::from_secs(1),
     };
-    let relay = tokio::spawn(relay.run());
+    let relay = line.spawn(relay.run());
     let consumer = EventLoop {
         service: service.clone(),
-        bus: bus.clone(),
+        bus: line_bus,
         writer: writer.clone(),
         instance: settings.instance.clone(),
         limits: settings.consumer.clone(),
@@ -109,7 +113,8 @@ async fn serve<S: Service>(
         traces: chassis.traces.clone(),
         shutdown: stop.clone(),
     };
-    parts.spawn(async move { ("consumer", consumer.run().await) });
+    let consume = async move { ("consumer", consumer.run().await) };
+    parts.spawn_on(consume, line.handle());
     let trim = trimmer::run(S::ME, chassis.clone());
     parts.spawn(async move { ("trimmer", trim.await) });
     let prune = retention::run::<S>(chassis.clone());
@@ -124,7 +129,7 @@ async fn serve<S: Service>(
             "writer",
             writer_ended
                 .await
-                .unwrap_or_else(|_| Err(anyhow::anyhow!("the thread panicked"))),
+                .unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked"))),
         )
     });
     let looks = Arc::new(Looks::new(service.clone(), chassis.clone()));

@@ -20,13 +20,14 @@
 ///         " WHERE id = " { id: i64 => BigInt };
 /// }
 /// ```
-/// The fields of the struct are the binds; `Take { amount, id }.execute(conn)` runs it.
+/// The fields of the struct are the binds; `Take { amount, id }.execute(conn)` runs it. The text after
+/// the last bind needs none, nor does a statement without values.
 #[macro_export]
 macro_rules! cached_statement {
     ($(#[$doc:meta])* $vis:vis struct $name:ident =
-        $($text:literal { $bind:ident: $rust:ty => $sql:ty })+;) => {
+        $($text:literal $({ $bind:ident: $rust:ty => $sql:ty })?)+;) => {
         $(#[$doc])*
-        $vis struct $name { $($bind: $rust),+ }
+        $vis struct $name { $($($bind: $rust)?),+ }
 
         impl diesel::query_builder::QueryFragment<diesel::sqlite::Sqlite> for $name {
             fn walk_ast<'b>(
@@ -35,7 +36,7 @@ macro_rules! cached_statement {
             ) -> diesel::QueryResult<()> {
                 $(
                     out.push_sql($text);
-                    out.push_bind_param::<$sql, _>(&self.$bind)?;
+                    $(out.push_bind_param::<$sql, _>(&self.$bind)?;)?
                 )+
                 Ok(())
             }

@@ -19,6 +19,7 @@ pub mod failpoint;
 pub mod http;
 pub mod idempotency;
 pub mod journal;
+mod line;
 pub mod metrics;
 pub mod outbox;
 pub mod participant;
@@ -40,7 +41,7 @@ pub use saga_audit::SagaRow;
 pub use service::{Impossible, Outcome, Service, Task};
 pub use writer::{Cause, Tx};
 
-/// What the writer's thread frees was often made by the event loop's, and the other way round. That
+/// What the line's thread frees was often made by those of HTTP, and the other way round. That
 /// is dear with the C library's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -9,24 +9,26 @@
 //! that the failing one fails alone. Jobs may therefore run twice; what they say counts once.
 
 mod by_hand;
-mod thread;
+mod task;
 mod tx;
 mod wal;
 
 pub(crate) use by_hand::ByHand;
-pub(crate) use thread::WriterThread;
+pub(crate) use task::WriterTask;
 pub use tx::{Cause, Tx};
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diesel::prelude::*;
 use saga_events::bus::Entry;
 use saga_events::{Event, Timestamp};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use crate::error::Error;
 use crate::http::Problem;
+use crate::line::Line;
 use crate::metrics::Batches;
 use crate::outbox;
 use wal::{Limits, WriteAheadLog};
@@ -55,14 +57,11 @@ pub(crate) struct Batch {
 struct Queue {
     jobs: VecDeque<Box<dyn Job>>,
     closed: bool,
-    /// The writer sleeps. To wake it costs a system call, so only the first job that it sleeps for
-    /// does.
-    asleep: bool,
 }
 
 struct Shared {
     queue: Mutex<Queue>,
-    wake: Condvar,
+    wake: Notify,
     /// What the writer counts.
     batches: Arc<Batches>,
     /// More waiting jobs than this and new requests are refused: the disk does not keep up.
@@ -88,46 +87,43 @@ pub enum Health {
 }
 
 impl Writer {
-    /// Starts the writer's thread on this connection. Committed batches go to `relay`. The thread
-    /// ends when the writer is closed, or at an error after which nobody knows what is on disk;
-    /// the receiver tells which.
+    /// Starts the writer on this connection, on the line's thread. Committed batches go to `relay`.
+    /// It ends when it is closed, or at an error after which nobody knows what is on disk; the
+    /// handle tells which.
     pub(crate) fn start(
+        line: &Line,
         conn: SqliteConnection,
         batch_cap: usize,
         relay: mpsc::UnboundedSender<Batch>,
         health: tokio::sync::watch::Sender<Health>,
-    ) -> Result<(Self, oneshot::Receiver<anyhow::Result<()>>), Error> {
+    ) -> Result<(Self, JoinHandle<anyhow::Result<()>>), Error> {
         let now = Box::new(Timestamp::now);
-        let (writer, mut thread) = Self::idle(conn, batch_cap, relay, health, now)?;
-        let (ended, has_ended) = oneshot::channel();
-        let spawned = std::thread::Builder::new()
-            .name("writer".into())
-            .spawn(move || {
-                let result = thread.run();
-                thread.end(result.is_ok());
-                let _ = ended.send(result);
-            });
-        spawned.map_err(Error::internal)?;
-        Ok((writer, has_ended))
+        let (writer, mut task) = Self::idle(conn, batch_cap, relay, health, now)?;
+        let running = line.spawn(async move {
+            let result = task.run().await;
+            task.end(result.is_ok());
+            result
+        });
+        Ok((writer, running))
     }
 
-    /// A writer whose thread is not started: whoever has the other half runs the batches.
+    /// A writer whose task is not started: whoever has the other half runs the batches.
     pub(crate) fn idle(
         mut conn: SqliteConnection,
         batch_cap: usize,
         relay: mpsc::UnboundedSender<Batch>,
         health: tokio::sync::watch::Sender<Health>,
         now: Clock,
-    ) -> Result<(Self, WriterThread), Error> {
+    ) -> Result<(Self, WriterTask), Error> {
         let next_seq = outbox::last_seq(&mut conn)? + 1;
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
-            wake: Condvar::new(),
+            wake: Notify::new(),
             batches: Arc::default(),
             max_waiting: batch_cap.saturating_mul(8),
         });
         shared.batches.begins_at(next_seq - 1);
-        let thread = WriterThread {
+        let task = WriterTask {
             conn,
             shared: shared.clone(),
             batch_cap,
@@ -137,7 +133,7 @@ impl Writer {
             now,
             wal: WriteAheadLog::new(Limits::DEFAULT),
         };
-        Ok((Self { shared }, thread))
+        Ok((Self { shared }, task))
     }
 
     /// Runs a job and waits until it is on disk. The job may run twice and must then do the same.
@@ -191,14 +187,11 @@ impl Writer {
             return;
         }
         queue.jobs.extend(jobs);
-        let asleep = std::mem::take(&mut queue.asleep);
         drop(queue);
-        if asleep {
-            self.shared.wake.notify_one();
-        }
+        self.shared.wake.notify_one();
     }
 
-    /// Commits what waits, then ends the thread. Later jobs fail.
+    /// Commits what waits, then ends the task. Later jobs fail.
     pub(crate) fn close(&self) {
         lock(&self.shared.queue).closed = true;
         self.shared.wake.notify_one();

@@ -8,7 +8,7 @@ use saga_events::{Event, EventType};
 
 use super::{Counter, Histogram, Measures, Page};
 
-/// The writer's figures. Only the writer's thread adds to them.
+/// The writer's figures. Only the writer adds to them.
 #[derive(Debug)]
 pub(crate) struct Batches {
     jobs: Histogram,
@@ -117,8 +117,7 @@ impl Measures for Batches {
             help,
             self.checkpoints.get(),
         )?;
-        let help =
-            "Time that the writer's thread was not waiting for jobs: 1 a second is all it has";
+        let help = "Time that the writer took for its batches: the line's thread has 1 a second for these, for reading and for publishing";
         page.seconds(
             "saga_writer_busy_seconds_total",
             help,

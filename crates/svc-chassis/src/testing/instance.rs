@@ -12,7 +12,7 @@ use crate::consumer::{Retry, Step};
 use crate::error::Error;
 use crate::outbox;
 use crate::service::Service;
-use crate::writer::{Batch, Health, Tx, Writer, WriterThread};
+use crate::writer::{Batch, Health, Tx, Writer, WriterTask};
 
 /// Tries after which a step that fails makes its event a dead letter.
 const MAX_TRIES: u32 = 5;
@@ -22,7 +22,7 @@ const MAX_TRIES: u32 = 5;
 pub struct Instance<S> {
     service: Arc<S>,
     writer: Writer,
-    thread: WriterThread,
+    task: WriterTask,
     batches: mpsc::UnboundedReceiver<Batch>,
     retry: mpsc::UnboundedSender<Retry<S>>,
     retries: mpsc::UnboundedReceiver<Retry<S>>,
@@ -64,11 +64,11 @@ impl<S: Service> Instance<S> {
         let (to_relay, batches) = mpsc::unbounded_channel();
         let (retry, retries) = mpsc::unbounded_channel();
         let (to_health, health) = watch::channel(Health::Good);
-        let (writer, thread) = Writer::idle(conn, usize::MAX, to_relay, to_health, Box::new(now))?;
+        let (writer, task) = Writer::idle(conn, usize::MAX, to_relay, to_health, Box::new(now))?;
         Ok(Self {
             service: Arc::new(service),
             writer,
-            thread,
+            task,
             batches,
             retry,
             retries,
@@ -83,7 +83,7 @@ impl<S: Service> Instance<S> {
 
     /// The connection, between two batches.
     pub fn conn(&mut self) -> &mut SqliteConnection {
-        self.thread.conn()
+        self.task.conn()
     }
 
     /// The consumer has read this entry of this stream: its step waits for the writer.
@@ -128,7 +128,7 @@ impl<S: Service> Instance<S> {
     /// # Errors
     /// Where the service would end: nobody knows what is on disk.
     pub fn commit(&mut self, most: usize) -> anyhow::Result<()> {
-        self.thread.commit_waiting(most)
+        self.task.commit_waiting(most)
     }
 
     /// The next batch that the relay would get.

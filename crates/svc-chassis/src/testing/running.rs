@@ -1,9 +1,11 @@
-//! The real writer, with its thread and its group commit, and nobody who publishes.
+//! The real writer, on its thread and with its group commit, and nobody who publishes.
 
 use diesel::prelude::*;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use crate::error::Error;
+use crate::line::Line;
 use crate::writer::{Health, Writer};
 
 /// The most jobs of a batch, as services have it by default.
@@ -15,7 +17,8 @@ pub struct RunningWriter {
     pub writer: Writer,
     /// What the writer reports about itself.
     pub health: watch::Receiver<Health>,
-    ended: oneshot::Receiver<anyhow::Result<()>>,
+    ended: JoinHandle<anyhow::Result<()>>,
+    _line: Line,
 }
 
 impl RunningWriter {
@@ -24,13 +27,15 @@ impl RunningWriter {
     /// # Errors
     /// The outbox cannot be read, or the thread not be started.
     pub fn start(conn: SqliteConnection) -> Result<Self, Error> {
+        let line = Line::start().map_err(Error::internal)?;
         let (relay, _nobody) = mpsc::unbounded_channel();
         let (to_health, health) = watch::channel(Health::Good);
-        let (writer, ended) = Writer::start(conn, BATCH, relay, to_health)?;
+        let (writer, ended) = Writer::start(&line, conn, BATCH, relay, to_health)?;
         Ok(Self {
             writer,
             health,
             ended,
+            _line: line,
         })
     }
 

@@ -1,4 +1,4 @@
-//! The writer's transaction without its thread, for tests that drive steps by hand.
+//! The writer's transaction without its task, for tests that drive steps by hand.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use super::tx::{Said, Tx};
 use crate::error::Error;
 use crate::outbox;
 
-/// The writer's transaction without its thread: one job at a time, when told to.
+/// The writer's transaction without its task: one job at a time, when told to.
 pub(crate) struct ByHand {
     conn: SqliteConnection,
     next_seq: i64,

@@ -12,7 +12,8 @@ struct Fixture {
     writer: Writer,
     batches: mpsc::UnboundedReceiver<Batch>,
     health: watch::Receiver<Health>,
-    ended: oneshot::Receiver<anyhow::Result<()>>,
+    ended: JoinHandle<anyhow::Result<()>>,
+    _line: Line,
     database: Database,
     _folder: tempfile::TempDir,
 }
@@ -25,15 +26,17 @@ impl Fixture {
         let mut conn = database.open(&[]).unwrap();
         conn.batch_execute("CREATE TABLE things (n INTEGER NOT NULL PRIMARY KEY) STRICT")
             .unwrap();
+        let line = Line::start().unwrap();
         let (relay, batches) = mpsc::unbounded_channel();
         let (to_health, health) = watch::channel(Health::Good);
-        let (writer, ended) = Writer::start(conn, 64, relay, to_health).unwrap();
+        let (writer, ended) = Writer::start(&line, conn, 64, relay, to_health).unwrap();
         Self {
             writer,
             batches,
             health,
             ended,
             database,
+            _line: line,
             _folder: folder,
         }
     }

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::super::{Health, Writer};
 use super::*;
 use crate::database::Database;
+use crate::line::Line;
 
 const MB: u64 = 1 << 20;
 
@@ -16,6 +17,7 @@ struct Fixture {
     writer: Writer,
     database: Database,
     _batches: mpsc::UnboundedReceiver<super::super::Batch>,
+    _line: Line,
     _folder: tempfile::TempDir,
 }
 
@@ -29,11 +31,13 @@ impl Fixture {
             .unwrap();
         let (relay, batches) = mpsc::unbounded_channel();
         let (health, _) = watch::channel(Health::Good);
-        let (writer, _) = Writer::start(conn, 64, relay, health).unwrap();
+        let line = Line::start().unwrap();
+        let (writer, _) = Writer::start(&line, conn, 64, relay, health).unwrap();
         Self {
             writer,
             database,
             _batches: batches,
+            _line: line,
             _folder: folder,
         }
     }

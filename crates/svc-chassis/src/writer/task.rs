@@ -1,6 +1,6 @@
-//! The thread that runs, commits and answers batches of jobs.
+//! The task that runs, commits and answers batches of jobs.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -18,7 +18,7 @@ use crate::failpoint;
 use crate::http::Problem;
 use crate::metrics::Turn;
 
-pub(crate) struct WriterThread {
+pub(crate) struct WriterTask {
     pub(super) conn: SqliteConnection,
     pub(super) shared: Arc<Shared>,
     pub(super) batch_cap: usize,
@@ -30,17 +30,25 @@ pub(crate) struct WriterThread {
     pub(super) wal: WriteAheadLog,
 }
 
+crate::cached_statement! {
+    struct Begin = "BEGIN IMMEDIATE";
+}
+
+crate::cached_statement! {
+    struct Commit = "COMMIT";
+}
+
 /// The jobs of a batch that ran apart: which ones stand, which ones were undone and why.
 type Ran = Vec<(Box<dyn Job>, Result<(), Error>)>;
 
-impl WriterThread {
+impl WriterTask {
     /// Until the writer is closed and nothing waits.
     ///
     /// # Errors
     /// An error after which nobody knows what is on disk.
-    pub(super) fn run(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn run(&mut self) -> anyhow::Result<()> {
         database::checkpoint_by_hand(&mut self.conn)?;
-        while let Some(jobs) = self.next_batch() {
+        while let Some(jobs) = self.next_batch().await {
             let (count, began) = (jobs.len(), Instant::now());
             self.commit(jobs)?;
             let checkpoint = self
@@ -53,6 +61,8 @@ impl WriterThread {
                 last_seq: self.next_seq - 1,
                 checkpoint,
             });
+            // The relay takes the batch to Redis, and what arrived meanwhile is read.
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
@@ -76,7 +86,7 @@ impl WriterThread {
     /// Commits what waits, at most so many jobs, in one batch; never waits for any.
     ///
     /// # Errors
-    /// As [`WriterThread::run`].
+    /// As [`WriterTask::run`].
     pub(crate) fn commit_waiting(&mut self, most: usize) -> anyhow::Result<()> {
         let jobs: Vec<_> = {
             let mut queue = lock(&self.shared.queue);
@@ -95,21 +105,20 @@ impl WriterThread {
     }
 
     /// What waits, up to the cap; `None` when the writer is closed and nothing waits.
-    fn next_batch(&self) -> Option<Vec<Box<dyn Job>>> {
-        let mut queue = lock(&self.shared.queue);
-        while queue.jobs.is_empty() {
-            if queue.closed {
-                return None;
+    async fn next_batch(&mut self) -> Option<Vec<Box<dyn Job>>> {
+        loop {
+            {
+                let mut queue = lock(&self.shared.queue);
+                if !queue.jobs.is_empty() {
+                    let count = queue.jobs.len().min(self.batch_cap);
+                    return Some(queue.jobs.drain(..count).collect());
+                }
+                if queue.closed {
+                    return None;
+                }
             }
-            queue.asleep = true;
-            queue = self
-                .shared
-                .wake
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
+            self.shared.wake.notified().await;
         }
-        let count = queue.jobs.len().min(self.batch_cap);
-        Some(queue.jobs.drain(..count).collect())
     }
 
     /// Runs and commits a batch, answers its jobs, and hands its events to the relay.
@@ -250,7 +259,8 @@ impl WriterThread {
     }
 
     fn begin(&mut self) -> Result<(), Error> {
-        Ok(self.conn.batch_execute("BEGIN IMMEDIATE")?)
+        Begin {}.execute(&mut self.conn)?;
+        Ok(())
     }
 
     fn run_in_savepoint(
@@ -269,7 +279,10 @@ impl WriterThread {
 
     fn finish(&mut self, result: Result<(), Error>) -> Result<(), Error> {
         let began = Instant::now();
-        let result = result.and_then(|()| Ok(self.conn.batch_execute("COMMIT")?));
+        let result = result.and_then(|()| {
+            Commit {}.execute(&mut self.conn)?;
+            Ok(())
+        });
         if result.is_ok() {
             self.shared.batches.committed(began.elapsed());
         } else {
