@@ -105,7 +105,7 @@ async fn serve<S: Service>(
     let relay = line.spawn(relay.run());
     let consumer = EventLoop {
         service: service.clone(),
-        bus: line_bus,
+        bus: line_bus.clone(),
         writer: writer.clone(),
         instance: settings.instance.clone(),
         limits: settings.consumer.clone(),
@@ -115,7 +115,14 @@ async fn serve<S: Service>(
     };
     let consume = async move { ("consumer", consumer.run().await) };
     parts.spawn_on(consume, line.handle());
-    let trim = trimmer::run(S::ME, chassis.clone());
+    // Its questions notice a connection that is half-open before the relay has something to publish.
+    let trim = trimmer::run(
+        S::ME,
+        Chassis {
+            bus: line_bus,
+            ..chassis.clone()
+        },
+    );
     parts.spawn(async move { ("trimmer", trim.await) });
     let prune = retention::run::<S>(chassis.clone());
     parts.spawn(async move { ("retention", prune.await) });
