@@ -122,7 +122,7 @@ impl Writer {
             batches: Arc::default(),
             max_waiting: batch_cap.saturating_mul(8),
         });
-        shared.batches.begins_at(next_seq - 1);
+        shared.batches.ends_at(next_seq - 1);
         let task = WriterTask {
             conn,
             shared: shared.clone(),

@@ -32,8 +32,6 @@ pub(crate) struct Turn {
     pub jobs: usize,
     /// From when it was taken up until its answers were given and the log was tended.
     pub took: Duration,
-    /// The last row of the outbox.
-    pub last_seq: i64,
     /// Whether pages of the write-ahead log were moved to the file.
     pub checkpoint: bool,
 }
@@ -80,11 +78,10 @@ impl Batches {
         let micros = u64::try_from(turn.took.as_micros()).unwrap_or(u64::MAX);
         self.busy_micros.add(micros);
         self.checkpoints.add(turn.checkpoint.into());
-        self.begins_at(turn.last_seq);
     }
 
     /// The outbox ends with the row of this number.
-    pub fn begins_at(&self, last_seq: i64) {
+    pub fn ends_at(&self, last_seq: i64) {
         self.last_seq.store(last_seq, Ordering::Relaxed);
     }
 

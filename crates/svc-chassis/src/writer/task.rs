@@ -51,18 +51,20 @@ impl WriterTask {
         while let Some(jobs) = self.next_batch().await {
             let (count, began) = (jobs.len(), Instant::now());
             self.commit(jobs)?;
+            let mut took = began.elapsed();
+            // The relay takes the batch to Redis, and what arrived meanwhile is read.
+            tokio::task::yield_now().await;
+            let began = Instant::now();
             let checkpoint = self
                 .wal
                 .tend(&mut self.conn)
                 .context("moving the write-ahead log failed")?;
+            took += began.elapsed();
             self.shared.batches.turned(Turn {
                 jobs: count,
-                took: began.elapsed(),
-                last_seq: self.next_seq - 1,
+                took,
                 checkpoint,
             });
-            // The relay takes the batch to Redis, and what arrived meanwhile is read.
-            tokio::task::yield_now().await;
         }
         Ok(())
     }
@@ -204,6 +206,8 @@ impl WriterTask {
         } = said;
         self.is(Health::Good);
         self.next_seq = next_seq;
+        // Before the relay knows: nothing is published that is not said.
+        self.shared.batches.ends_at(next_seq - 1);
         self.shared.batches.said(&events);
         if !events.is_empty() || !acks.is_empty() {
             if !acks.is_empty() {

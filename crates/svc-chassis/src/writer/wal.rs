@@ -1,5 +1,5 @@
 //! Keeps the write-ahead log short: what was committed goes on to the database file between two
-//! batches, after the answers of the first, so that no commit waits for it.
+//! batches, when the first is answered and published, so that no purchase waits for it.
 //!
 //! SQLite begins the log anew once all of it has gone over and no reader looks at it. A reader that
 //! stays, in this process or of another program, therefore lets the log grow: that is told.
