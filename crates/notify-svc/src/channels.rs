@@ -9,7 +9,7 @@ pub trait Channel: Send + Sync + 'static {
     /// As it is spelled in answers.
     fn name(&self) -> &'static str;
 
-    /// Delivers a letter that is committed. Runs on the line's thread: it must be quick, and
+    /// Delivers a letter that is committed. Runs on the event thread: it must be quick, and
     /// leave what takes longer to a task of its own.
     fn deliver(&self, letter: &Letter);
 }

@@ -18,9 +18,9 @@ use crate::chassis::Chassis;
 use crate::config::Settings;
 use crate::consumer::EventLoop;
 use crate::database::Database;
+use crate::event_thread::EventThread;
 use crate::http::sse::Places;
 use crate::http::{Hosts, Problem, Routes, edge, resource, shared_routes};
-use crate::line::Line;
 use crate::metrics::{Looks, Metrics, Scrape};
 use crate::relay::{Published, Relay};
 use crate::retention;
@@ -67,14 +67,14 @@ async fn serve<S: Service>(
 ) -> anyhow::Result<()> {
     let conn = database.open(&S::migrations())?;
     let readers = database.readers(settings.database.readers)?;
-    let line = Line::start().context("the line's thread")?;
-    let line_bus = line.bus(&settings.bus, S::ME).context("bus.url")?;
+    let thread = EventThread::start().context("the event thread")?;
+    let event_bus = thread.bus(&settings.bus, S::ME).context("bus.url")?;
     let bus = Bus::open(&settings.bus, S::ME).context("bus.url")?;
     let published = Published::default();
     let (to_relay, batches) = mpsc::unbounded_channel();
     let (to_health, health) = watch::channel(Health::Good);
     let batch_cap = settings.database.batch;
-    let (writer, writer_ended) = Writer::start(&line, conn, batch_cap, to_relay, to_health)?;
+    let (writer, writer_ended) = Writer::start(&thread, conn, batch_cap, to_relay, to_health)?;
     let settings = Arc::new(settings);
     let chassis = Chassis {
         writer: writer.clone(),
@@ -95,17 +95,17 @@ async fn serve<S: Service>(
     let mut parts: JoinSet<(&'static str, anyhow::Result<()>)> = JoinSet::new();
     let stop = shutdown.clone();
     let relay = Relay {
-        bus: line_bus.clone(),
+        bus: event_bus.clone(),
         readers,
         writer: writer.clone(),
         batches,
         published: published.clone(),
         patience: Duration::from_secs(1),
     };
-    let relay = line.spawn(relay.run());
+    let relay = thread.spawn(relay.run());
     let consumer = EventLoop {
         service: service.clone(),
-        bus: line_bus.clone(),
+        bus: event_bus.clone(),
         writer: writer.clone(),
         instance: settings.instance.clone(),
         limits: settings.consumer.clone(),
@@ -114,12 +114,12 @@ async fn serve<S: Service>(
         shutdown: stop.clone(),
     };
     let consume = async move { ("consumer", consumer.run().await) };
-    parts.spawn_on(consume, line.handle());
+    parts.spawn_on(consume, thread.handle());
     // Its questions notice a connection that is half-open before the relay has something to publish.
     let trim = trimmer::run(
         S::ME,
         Chassis {
-            bus: line_bus,
+            bus: event_bus,
             ..chassis.clone()
         },
     );

@@ -5,6 +5,7 @@ mod cached;
 mod chassis;
 mod cli;
 mod consumer;
+mod event_thread;
 mod relay;
 mod retention;
 mod telemetry;
@@ -19,7 +20,6 @@ pub mod failpoint;
 pub mod http;
 pub mod idempotency;
 pub mod journal;
-mod line;
 pub mod metrics;
 pub mod outbox;
 pub mod participant;
@@ -41,7 +41,7 @@ pub use saga_audit::SagaRow;
 pub use service::{Impossible, Outcome, Service, Task};
 pub use writer::{Cause, Tx};
 
-/// What the line's thread frees was often made by those of HTTP, and the other way round. That
+/// What the event thread frees was often made by those of HTTP, and the other way round. That
 /// is dear with the C library's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -27,8 +27,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
+use crate::event_thread::EventThread;
 use crate::http::Problem;
-use crate::line::Line;
 use crate::metrics::Batches;
 use crate::outbox;
 use wal::{Limits, WriteAheadLog};
@@ -87,11 +87,11 @@ pub enum Health {
 }
 
 impl Writer {
-    /// Starts the writer on this connection, on the line's thread. Committed batches go to `relay`.
+    /// Starts the writer on this connection, on the event thread. Committed batches go to `relay`.
     /// It ends when it is closed, or at an error after which nobody knows what is on disk; the
     /// handle tells which.
     pub(crate) fn start(
-        line: &Line,
+        thread: &EventThread,
         conn: SqliteConnection,
         batch_cap: usize,
         relay: mpsc::UnboundedSender<Batch>,
@@ -99,7 +99,7 @@ impl Writer {
     ) -> Result<(Self, JoinHandle<anyhow::Result<()>>), Error> {
         let now = Box::new(Timestamp::now);
         let (writer, mut task) = Self::idle(conn, batch_cap, relay, health, now)?;
-        let running = line.spawn(async move {
+        let running = thread.spawn(async move {
             let result = task.run().await;
             task.end(result.is_ok());
             result

@@ -44,7 +44,7 @@ impl Connection {
     }
 
     /// A connection lives in the runtime in which it is made, and every answer passes through that
-    /// one's thread. Whoever needs it first, it is made at home, where the relay waits for it.
+    /// one's thread. Whoever needs it first, it is made at home: the relay's is where the relay waits.
     async fn at_home<T>(&self, command: impl Future<Output = T>) -> T {
         let mut command = pin!(command);
         poll_fn(|context| {

@@ -114,7 +114,7 @@ impl Measures for Batches {
             help,
             self.checkpoints.get(),
         )?;
-        let help = "Time that the writer took for its batches: the line's thread has 1 a second for these, for reading and for publishing";
+        let help = "Time that the writer took for its batches: the event thread has 1 a second for these, for reading and for publishing";
         page.seconds(
             "saga_writer_busy_seconds_total",
             help,

@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
-use crate::line::Line;
+use crate::event_thread::EventThread;
 use crate::writer::{Health, Writer};
 
 /// The most jobs of a batch, as services have it by default.
@@ -18,7 +18,7 @@ pub struct RunningWriter {
     /// What the writer reports about itself.
     pub health: watch::Receiver<Health>,
     ended: JoinHandle<anyhow::Result<()>>,
-    _line: Line,
+    _thread: EventThread,
 }
 
 impl RunningWriter {
@@ -27,15 +27,15 @@ impl RunningWriter {
     /// # Errors
     /// The outbox cannot be read, or the thread not be started.
     pub fn start(conn: SqliteConnection) -> Result<Self, Error> {
-        let line = Line::start().map_err(Error::internal)?;
+        let thread = EventThread::start().map_err(Error::internal)?;
         let (relay, _nobody) = mpsc::unbounded_channel();
         let (to_health, health) = watch::channel(Health::Good);
-        let (writer, ended) = Writer::start(&line, conn, BATCH, relay, to_health)?;
+        let (writer, ended) = Writer::start(&thread, conn, BATCH, relay, to_health)?;
         Ok(Self {
             writer,
             health,
             ended,
-            _line: line,
+            _thread: thread,
         })
     }
 

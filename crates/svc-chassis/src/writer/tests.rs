@@ -13,7 +13,7 @@ struct Fixture {
     batches: mpsc::UnboundedReceiver<Batch>,
     health: watch::Receiver<Health>,
     ended: JoinHandle<anyhow::Result<()>>,
-    _line: Line,
+    _thread: EventThread,
     database: Database,
     _folder: tempfile::TempDir,
 }
@@ -26,17 +26,17 @@ impl Fixture {
         let mut conn = database.open(&[]).unwrap();
         conn.batch_execute("CREATE TABLE things (n INTEGER NOT NULL PRIMARY KEY) STRICT")
             .unwrap();
-        let line = Line::start().unwrap();
+        let thread = EventThread::start().unwrap();
         let (relay, batches) = mpsc::unbounded_channel();
         let (to_health, health) = watch::channel(Health::Good);
-        let (writer, ended) = Writer::start(&line, conn, 64, relay, to_health).unwrap();
+        let (writer, ended) = Writer::start(&thread, conn, 64, relay, to_health).unwrap();
         Self {
             writer,
             batches,
             health,
             ended,
             database,
-            _line: line,
+            _thread: thread,
             _folder: folder,
         }
     }

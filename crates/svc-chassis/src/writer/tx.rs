@@ -76,7 +76,7 @@ impl Tx<'_> {
         Ok(seq)
     }
 
-    /// Runs this after the commit, on the line's thread: it must be quick. Not run when the job
+    /// Runs this after the commit, on the event thread: it must be quick. Not run when the job
     /// is undone.
     pub fn after_commit(&mut self, run: impl FnOnce() + Send + 'static) {
         self.said.after_commit.push(Box::new(run));

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::super::{Health, Writer};
 use super::*;
 use crate::database::Database;
-use crate::line::Line;
+use crate::event_thread::EventThread;
 
 const MB: u64 = 1 << 20;
 
@@ -17,7 +17,7 @@ struct Fixture {
     writer: Writer,
     database: Database,
     _batches: mpsc::UnboundedReceiver<super::super::Batch>,
-    _line: Line,
+    _thread: EventThread,
     _folder: tempfile::TempDir,
 }
 
@@ -31,13 +31,13 @@ impl Fixture {
             .unwrap();
         let (relay, batches) = mpsc::unbounded_channel();
         let (health, _) = watch::channel(Health::Good);
-        let line = Line::start().unwrap();
-        let (writer, _) = Writer::start(&line, conn, 64, relay, health).unwrap();
+        let thread = EventThread::start().unwrap();
+        let (writer, _) = Writer::start(&thread, conn, 64, relay, health).unwrap();
         Self {
             writer,
             database,
             _batches: batches,
-            _line: line,
+            _thread: thread,
             _folder: folder,
         }
     }

@@ -1,4 +1,4 @@
-//! The line's thread: the consumer, the writer and the relay, one event loop.
+//! The event thread: the consumer, the writer and the relay, one event loop.
 //!
 //! What one of them hands to the next is there without waking another thread: a tenth of what a
 //! purchase costs. While the writer commits, what arrives waits in the socket and becomes the next
@@ -12,12 +12,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A thread that runs what is spawned on it until this is dropped.
-pub(crate) struct Line {
+pub(crate) struct EventThread {
     handle: Handle,
     _end: oneshot::Sender<()>,
 }
 
-impl Line {
+impl EventThread {
     /// Starts the thread.
     ///
     /// # Errors
@@ -26,12 +26,12 @@ impl Line {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel();
-        let thread = std::thread::Builder::new().name("line".into());
+        let thread = std::thread::Builder::new().name("events".into());
         thread.spawn(move || runtime.block_on(ended))?;
         Ok(Self { handle, _end: end })
     }
 
-    /// Runs this on the line's thread.
+    /// Runs this on the event thread.
     pub fn spawn<T: Send + 'static>(
         &self,
         part: impl Future<Output = T> + Send + 'static,
@@ -39,12 +39,12 @@ impl Line {
         self.handle.spawn(part)
     }
 
-    /// Where to spawn on the line's thread.
+    /// Where to spawn on the event thread.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// The line's own connections to Redis: their answers arrive on its thread.
+    /// Its own connections to Redis: their answers arrive on it.
     ///
     /// # Errors
     /// The URL is not one of Redis.
