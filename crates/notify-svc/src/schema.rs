@@ -14,5 +14,6 @@ diesel::table! {
         answered -> BigInt,
         created_at -> BigInt,
         updated_at -> BigInt,
+        bucket -> BigInt,
     }
 }

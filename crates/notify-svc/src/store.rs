@@ -3,8 +3,10 @@
 pub mod audit;
 
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel::sqlite::Sqlite;
 use saga_events::{Amount, Event, NotificationId, OrderId, Timestamp, UserId};
-use svc_chassis::{Error, Outcome, SagaRow, Tx};
+use svc_chassis::{Error, Outcome, SagaRow, Tx, buckets};
 
 use crate::letter::Letter;
 use crate::saga::{Kind, Notification, step};
@@ -21,11 +23,12 @@ struct NewRow<'a> {
     answered: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
+    bucket: i64,
 }
 
 svc_chassis::cached_insert! {
     NewRow<'_>, into notifications:
-    id, order_id, user_id, kind, amount, text, channels, answered, created_at, updated_at
+    id, order_id, user_id, kind, amount, text, channels, answered, created_at, updated_at, bucket
 }
 
 /// A notification as it is shown.
@@ -94,17 +97,16 @@ pub fn newest(
     before: Option<i64>,
     limit: i64,
 ) -> QueryResult<Vec<Shown>> {
-    let mut query = notifications::table
-        .order(notifications::seq.desc())
-        .limit(limit)
-        .into_boxed();
+    let mut which = of(user_id).order(notifications::seq.desc()).limit(limit);
     if let Some(before) = before {
-        query = query.filter(notifications::seq.lt(before));
+        which = which.filter(notifications::seq.lt(before));
     }
-    if let Some(user_id) = user_id {
-        query = query.filter(notifications::user_id.eq(user_id));
-    }
-    query.select(Shown::as_select()).load(conn)
+    let seqs: Vec<i64> = which.load(conn)?;
+    notifications::table
+        .filter(notifications::seq.eq_any(seqs))
+        .order(notifications::seq.desc())
+        .select(Shown::as_select())
+        .load(conn)
 }
 
 /// Notifications, of one user or of all, oldest first: those after the one with this number.
@@ -117,15 +119,24 @@ pub fn after(
     seq: i64,
     limit: i64,
 ) -> QueryResult<Vec<Shown>> {
-    let mut query = notifications::table
-        .filter(notifications::seq.gt(seq))
+    let which = of(user_id).filter(notifications::seq.gt(seq));
+    let seqs: Vec<i64> = which.order(notifications::seq).limit(limit).load(conn)?;
+    notifications::table
+        .filter(notifications::seq.eq_any(seqs))
         .order(notifications::seq)
-        .limit(limit)
-        .into_boxed();
-    if let Some(user_id) = user_id {
-        query = query.filter(notifications::user_id.eq(user_id));
+        .select(Shown::as_select())
+        .load(conn)
+}
+
+/// The numbers of the notifications of one user, which an index knows, or of all.
+fn of(user_id: Option<UserId>) -> notifications::BoxedQuery<'static, Sqlite, BigInt> {
+    let all = notifications::table.select(notifications::seq).into_boxed();
+    match user_id {
+        Some(user_id) => all
+            .filter(notifications::user_id.eq(user_id))
+            .filter(buckets::any_of("notifications")),
+        None => all,
     }
-    query.select(Shown::as_select()).load(conn)
 }
 
 /// The number of the last notification; 0: there is none.
@@ -251,6 +262,7 @@ fn insert(
         answered: (*answered).into(),
         created_at: now,
         updated_at: now,
+        bucket: tx.bucket(),
     };
     row.insert(tx.conn())
 }
@@ -265,3 +277,6 @@ fn remember(tx: &mut Tx<'_>, notification: &Notification) -> QueryResult<()> {
         .execute(tx.conn())?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

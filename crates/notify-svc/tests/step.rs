@@ -2,6 +2,7 @@
 //! buyer is told twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use diesel::connection::SimpleConnection;
 use notify_svc::NotifySvc;
 use notify_svc::letter::Letter;
 use notify_svc::saga::Kind;
@@ -210,6 +211,18 @@ fn lists_are_newest_first_by_user_and_in_pages() {
     assert_eq!(page(Some(ada), None, 100), [all[1], all[3], all[5]]);
     assert_eq!(page(Some(bob), Some(all[0].0), 1), [all[2]]);
     assert_eq!(page(Some(UserId::new()), None, 100), []);
+    let after = |notifications: &mut Notifications, user, seq| -> Vec<OrderId> {
+        let later = store::after(notifications.bench.conn(), user, seq, 2).unwrap();
+        later.iter().map(|shown| shown.order_id).collect()
+    };
+    assert_eq!(
+        after(&mut notifications, None, all[5].0),
+        [all[4].1, all[3].1]
+    );
+    assert_eq!(
+        after(&mut notifications, Some(ada), all[5].0),
+        [all[3].1, all[1].1]
+    );
     let sagas = store::sagas(
         notifications.bench.conn(),
         Some(orders[3]),
@@ -218,4 +231,27 @@ fn lists_are_newest_first_by_user_and_in_pages() {
     );
     let sagas: Vec<OrderId> = sagas.unwrap().iter().map(|saga| saga.order_id).collect();
     assert_eq!(sagas, orders[4..]);
+}
+
+#[test]
+fn a_users_list_is_in_order_whichever_bucket_each_was_made_in() {
+    let mut notifications = Notifications::open();
+    let (ada, bob) = (UserId::new(), UserId::new());
+    for n in 0..6 {
+        let user = if n % 2 == 0 { ada } else { bob };
+        notifications.apply(&end(Kind::Completed, OrderId::new(), user, 0));
+    }
+    let orders = |notifications: &mut Notifications, user| -> Vec<OrderId> {
+        let inbox = notifications.inbox(user);
+        inbox.iter().map(|shown| shown.order_id).collect()
+    };
+    let before = orders(&mut notifications, Some(ada));
+    let spread = "UPDATE notifications SET bucket = seq * 3";
+    notifications.bench.conn().batch_execute(spread).unwrap();
+    assert_eq!(orders(&mut notifications, Some(ada)), before);
+    let conn = notifications.bench.conn();
+    let newest = store::newest(conn, Some(ada), Some(5), 1).unwrap();
+    assert_eq!((newest[0].seq, newest[0].order_id), (3, before[1]));
+    let next = store::after(conn, Some(bob), 2, 1).unwrap();
+    assert_eq!(next[0].seq, 4);
 }

@@ -21,5 +21,6 @@ diesel::table! {
         traceparent -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
+        bucket -> BigInt,
     }
 }

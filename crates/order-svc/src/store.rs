@@ -10,7 +10,7 @@ use saga_events::{
     Amount, EventId, EventType, ItemId, OrderId, Purchase, Quantity, Reason, ReasonCode, Service,
     Timestamp, TraceParent, UserId,
 };
-use svc_chassis::SagaRow;
+use svc_chassis::{SagaRow, buckets};
 
 use crate::saga::{Order, Status};
 use crate::schema::orders;
@@ -73,11 +73,12 @@ struct OrderRow {
     traceparent: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    bucket: i64,
 }
 
 svc_chassis::cached_insert! {
     OrderRow, into orders:
-    order_id, user_id, item_id, quantity, unit_price, total_amount, deadline, status, reason_code, failed_step, attempt, told, due_at, repeats, last_seq, traceparent, created_at, updated_at
+    order_id, user_id, item_id, quantity, unit_price, total_amount, deadline, status, reason_code, failed_step, attempt, told, due_at, repeats, last_seq, traceparent, created_at, updated_at, bucket
 }
 
 svc_chassis::cached_statement! {
@@ -361,6 +362,7 @@ impl From<&StoredOrder> for OrderRow {
             traceparent: stored.traceparent.clone().map(String::from),
             created_at: stored.created_at,
             updated_at: stored.updated_at,
+            bucket: buckets::of(stored.last_seq),
         }
     }
 }

@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use diesel::prelude::*;
 use order_svc::advance::{NewPurchase, advance, begin};
 use order_svc::saga::{Input, Status};
+use order_svc::schema::orders;
 use order_svc::store::list::{Filter, list, list_among};
 use order_svc::store::{self, StoredOrder};
 use order_svc::{MIGRATIONS, OrderSvc};
@@ -511,6 +513,30 @@ fn lists_are_found_by_item_reason_and_the_first_digits_of_an_id() {
         ..Filter::default()
     };
     assert_eq!(shop.list(&of_id), [id_of(&b)]);
+}
+
+#[test]
+fn the_orders_of_a_user_are_in_order_whichever_bucket_each_was_made_in() {
+    let mut shop = Shop::open();
+    let (ada, bob) = (UserId::new(), UserId::new());
+    let ids = [ada, bob, ada, ada].map(|user| id_of(&shop.buy_as(user)));
+    let of = |users: &[UserId], after| Filter {
+        users: users.to_vec(),
+        after,
+        ..Filter::default()
+    };
+    let spread = "UPDATE orders SET bucket = \
+                  (SELECT count(*) FROM orders o WHERE o.order_id > orders.order_id) * 5";
+    for buckets in [1, 4] {
+        assert_eq!(shop.list(&of(&[ada], None)), [ids[3], ids[2], ids[0]]);
+        assert_eq!(shop.list(&of(&[ada], Some(ids[2]))), [ids[0]]);
+        let of_both = shop.list(&of(&[bob, ada], Some(ids[3])));
+        assert_eq!(of_both, [ids[2], ids[1], ids[0]]);
+        let conn = shop.bench.conn();
+        let used = orders::table.select(orders::bucket).distinct();
+        assert_eq!(used.load::<i64>(conn).unwrap().len(), buckets);
+        diesel::sql_query(spread).execute(conn).unwrap();
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod telemetry;
 mod trimmer;
 
 pub mod audit;
+pub mod buckets;
 pub mod config;
 pub mod database;
 pub mod dead_letters;

@@ -87,5 +87,6 @@ diesel::table! {
         answered_there -> BigInt,
         answered_back -> BigInt,
         updated_at -> BigInt,
+        bucket -> BigInt,
     }
 }

@@ -4,6 +4,7 @@
 
 mod bench;
 mod instance;
+mod plan;
 mod running;
 
 pub mod audits;
@@ -13,4 +14,5 @@ pub mod steps;
 
 pub use bench::Bench;
 pub use instance::{Answer, Committed, Instance};
+pub use plan::plan_of;
 pub use running::RunningWriter;

@@ -4,12 +4,13 @@ pub mod audit;
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary};
+use diesel::sqlite::Sqlite;
 use saga_events::{Amount, MAX_MONEY, Money, OrderId, Purchase, Timestamp, UserId};
 use serde::Serialize;
 use svc_chassis::http::Problem;
 use svc_chassis::participant::{Books, State};
 use svc_chassis::schema::holds;
-use svc_chassis::{Error, Tx};
+use svc_chassis::{Error, Tx, buckets};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -165,15 +166,31 @@ pub fn holds(
     limit: i64,
 ) -> Result<Vec<UserHold>, Error> {
     user(conn, user_id)?;
+    let ids: Vec<OrderId> = ids_of_holds(user_id, after, limit).load(conn)?;
+    Ok(holds::table
+        .filter(holds::order_id.eq_any(ids))
+        .order(holds::order_id)
+        .select(UserHold::as_select())
+        .load(conn)?)
+}
+
+/// Which holds those are: the index of users knows.
+fn ids_of_holds(
+    user_id: UserId,
+    after: Option<OrderId>,
+    limit: i64,
+) -> holds::BoxedQuery<'static, Sqlite, Binary> {
     let mut query = holds::table
         .filter(holds::user_id.eq(user_id))
+        .filter(buckets::any_of("holds"))
         .order(holds::order_id)
         .limit(limit)
+        .select(holds::order_id)
         .into_boxed();
     if let Some(after) = after {
         query = query.filter(holds::order_id.gt(after));
     }
-    Ok(query.select(UserHold::as_select()).load(conn)?)
+    query
 }
 
 /// Makes a user, unless there is one of this id, which then stays as it is. Says whether it was

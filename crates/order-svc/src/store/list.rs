@@ -5,6 +5,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Binary;
 use saga_events::{ItemId, OrderId, ReasonCode, Timestamp, UserId};
+use svc_chassis::buckets;
 
 use super::{OrderRow, StoredOrder, first_id_at};
 use crate::saga::Status;
@@ -50,7 +51,9 @@ impl Filter {
     fn indexed<'a>(&self) -> Query<'a> {
         let mut query = orders::table.into_boxed();
         if !self.users.is_empty() {
-            query = query.filter(orders::user_id.eq_any(self.users.clone()));
+            query = query
+                .filter(orders::user_id.eq_any(self.users.clone()))
+                .filter(buckets::any_of("orders"));
         }
         if let Some((from, to)) = self.ids {
             query = query.filter(orders::order_id.between(from, to));
@@ -139,9 +142,11 @@ pub fn list_among(
     } else {
         query.order(orders::order_id.desc())
     };
-    // One more than is shown tells whether there is one.
-    let rows: Vec<OrderRow> = query
-        .limit(limit + 1)
+    // One more than is shown tells whether there is one. The ids first, so that only they are sorted.
+    let ids = query.limit(limit + 1).select(orders::order_id);
+    let rows: Vec<OrderRow> = orders::table
+        .filter(orders::order_id.eq_any(ids.load::<OrderId>(conn)?))
+        .order(orders::order_id.desc())
         .select(OrderRow::as_select())
         .load(conn)?;
     let shown = usize::try_from(limit).unwrap_or(0);
@@ -155,3 +160,6 @@ pub fn list_among(
     };
     Ok(Listed { orders, more })
 }
+
+#[cfg(test)]
+mod tests;

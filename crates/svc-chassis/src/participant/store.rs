@@ -52,11 +52,12 @@ struct HoldRow {
     answered_there: i64,
     answered_back: i64,
     updated_at: Timestamp,
+    bucket: i64,
 }
 
 crate::cached_insert! {
     HoldRow, into holds:
-    order_id, state, user_id, item_id, quantity, unit_price, total_amount, deadline, held, reason_code, failed_step, answered_there, answered_back, updated_at
+    order_id, state, user_id, item_id, quantity, unit_price, total_amount, deadline, held, reason_code, failed_step, answered_there, answered_back, updated_at, bucket
 }
 
 crate::cached_statement! {
@@ -199,6 +200,7 @@ fn save(tx: &mut Tx<'_>, new: bool, hold: Hold) -> QueryResult<()> {
             answered_there,
             answered_back,
             updated_at,
+            bucket: tx.bucket(),
         };
         row.insert(tx.conn())?;
     } else {

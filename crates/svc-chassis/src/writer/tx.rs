@@ -8,7 +8,7 @@ use saga_events::bus::Entry;
 use saga_events::{Event, EventId, Message, Timestamp, TraceParent};
 
 use crate::error::Error;
-use crate::outbox;
+use crate::{buckets, outbox};
 
 /// What a job works on: the connection, inside the writer's transaction, and what it says.
 pub struct Tx<'a> {
@@ -53,6 +53,11 @@ impl Tx<'_> {
     /// The time of this batch: one for all its rows.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// The bucket of the rows that are made now, for indexes that begin with it.
+    pub fn bucket(&self) -> i64 {
+        buckets::of(self.said.next_seq)
     }
 
     /// Says something: appends it to the outbox, from where the relay publishes it after the

@@ -1,11 +1,12 @@
 //! The users on a real database file.
 #![allow(clippy::unwrap_used)]
 
+use diesel::connection::SimpleConnection;
 use saga_events::{Event, EventType, Failure, ItemId, Message, Payload, Quantity};
 use saga_events::{Reason, ReasonCode};
 use svc_chassis::Service;
 use svc_chassis::participant;
-use svc_chassis::testing::Bench;
+use svc_chassis::testing::{Bench, plan_of};
 use tempfile::TempDir;
 
 use super::*;
@@ -196,24 +197,21 @@ fn the_holds_of_a_user_are_its_own_in_order_and_with_their_states() {
     assert_eq!(holds(bench.conn(), id, None, 2).unwrap(), mine[..2]);
     let after = Some(mine[1].order_id);
     assert_eq!(holds(bench.conn(), id, after, 2).unwrap(), mine[2..]);
+    // Whichever bucket each was made in.
+    let spread = "UPDATE holds SET bucket = 7 * (SELECT count(*) FROM holds h WHERE h.order_id > holds.order_id)";
+    bench.conn().batch_execute(spread).unwrap();
+    assert_eq!(holds(bench.conn(), id, None, 10).unwrap(), mine);
+    assert_eq!(holds(bench.conn(), id, after, 2).unwrap(), mine[2..]);
 }
 
 #[test]
 fn the_holds_of_a_user_are_found_by_index() {
-    #[derive(QueryableByName)]
-    struct Plan {
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        detail: String,
-    }
     let (_folder, mut bench) = bench();
-    let query = "EXPLAIN QUERY PLAN SELECT order_id, held FROM holds \
-                 WHERE user_id = ? AND order_id > ? ORDER BY order_id";
-    let plan = diesel::sql_query(query)
-        .bind::<Binary, _>(UserId::new())
-        .bind::<Binary, _>(OrderId::new())
-        .get_result::<Plan>(bench.conn());
-    let detail = plan.unwrap().detail;
-    assert!(detail.contains("USING INDEX holds_of_user"), "{detail}");
+    let page = ids_of_holds(UserId::new(), Some(OrderId::new()), 10);
+    let plan = plan_of(bench.conn(), &page).unwrap();
+    let by_index = "COVERING INDEX holds_of_user (bucket=? AND user_id=? AND order_id>?)";
+    assert!(plan.contains(by_index), "{plan}");
+    assert!(!plan.contains("SCAN holds"), "{plan}");
 }
 
 #[test]

@@ -35,11 +35,12 @@ struct NewHold {
     answered_there: i64,
     answered_back: i64,
     updated_at: i64,
+    bucket: i64,
 }
 
 svc_chassis::cached_insert! {
     NewHold, into holds:
-    order_id, state, user_id, item_id, quantity, unit_price, total_amount, deadline, held, reason_code, failed_step, answered_there, answered_back, updated_at
+    order_id, state, user_id, item_id, quantity, unit_price, total_amount, deadline, held, reason_code, failed_step, answered_there, answered_back, updated_at, bucket
 }
 
 /// `Reserved`.
@@ -62,6 +63,7 @@ pub fn take(batch: &mut Batch<'_>, bought: Bought, held: i64) -> QueryResult<()>
         answered_there: 0,
         answered_back: 0,
         updated_at: batch.now,
+        bucket: batch.bucket(),
     };
     row.insert(batch.conn)
 }

@@ -9,6 +9,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_migrations::EmbeddedMigrations;
 use saga_events::{EventId, EventType, ItemId, OrderId, Timestamp, UserId};
+use svc_chassis::buckets;
 use svc_chassis::database::Database;
 use svc_chassis::schema::outbox;
 use uuid::Uuid;
@@ -170,6 +171,11 @@ svc_chassis::cached_insert! {
 }
 
 impl Batch<'_> {
+    /// The bucket of the rows that are made now.
+    pub fn bucket(&self) -> i64 {
+        buckets::of(*self.next_seq)
+    }
+
     /// The row of the outbox, and the output for after the commit. Returns the row's number.
     ///
     /// # Errors

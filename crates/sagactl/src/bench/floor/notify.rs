@@ -25,11 +25,12 @@ struct NewNotification {
     answered: i64,
     created_at: i64,
     updated_at: i64,
+    bucket: i64,
 }
 
 svc_chassis::cached_insert! {
     NewNotification, into notifications:
-    id, order_id, user_id, kind, amount, text, channels, answered, created_at, updated_at
+    id, order_id, user_id, kind, amount, text, channels, answered, created_at, updated_at, bucket
 }
 
 /// notify-svc's part.
@@ -57,6 +58,7 @@ impl Work for Notify {
             answered: 0,
             created_at: batch.now,
             updated_at: batch.now,
+            bucket: batch.bucket(),
         };
         row.insert(batch.conn)?;
         batch.say(EventType::NotificationSent, bought.order)?;

@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use diesel_migrations::EmbeddedMigrations;
 use order_svc::schema::orders;
 use saga_events::{EventType, ItemId, OrderId, UserId};
-use svc_chassis::{Service, cached_statement};
+use svc_chassis::{Service, buckets, cached_statement};
 
 use super::ledger::{Batch, Bought, Crowd};
 use super::part::Work;
@@ -45,11 +45,12 @@ struct NewOrder {
     traceparent: Option<&'static str>,
     created_at: i64,
     updated_at: i64,
+    bucket: i64,
 }
 
 svc_chassis::cached_insert! {
     NewOrder, into orders:
-    order_id, user_id, item_id, quantity, unit_price, total_amount, deadline, status, reason_code, failed_step, attempt, told, due_at, repeats, last_seq, traceparent, created_at, updated_at
+    order_id, user_id, item_id, quantity, unit_price, total_amount, deadline, status, reason_code, failed_step, attempt, told, due_at, repeats, last_seq, traceparent, created_at, updated_at, bucket
 }
 
 /// order-svc's part.
@@ -136,6 +137,7 @@ impl Work for Order {
                 traceparent: Some(TRACE),
                 created_at: batch.now,
                 updated_at: batch.now,
+                bucket: buckets::of(last_seq),
             };
             row.insert(batch.conn)?;
         }
