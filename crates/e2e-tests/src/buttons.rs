@@ -16,6 +16,10 @@ use crate::lab::PARTS;
 
 /// After HEAL ALL every purchase has ended within this time.
 const FINAL_WITHIN: Duration = Duration::from_secs(60);
+/// So many audits must have been made meanwhile, however long each waits for who is paused …
+pub const LEAST_AUDITS: usize = 6;
+/// … and so much longer it is pressed for their sake, at most.
+const FOR_AUDITS: Duration = Duration::from_secs(60);
 /// Between two audits.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The six services, and what each kind of fault can be told.
@@ -101,30 +105,35 @@ impl Button {
     }
 }
 
-/// Presses for so long, heals, and judges. Tells how it goes on standard output.
+/// Presses for so long, or longer until there were [`LEAST_AUDITS`], heals, and judges. Tells how it
+/// goes on standard output.
 pub async fn press(lab: &Lab, seed: u64, time: Duration) -> Pressed {
     println!("buttons: seed {seed}, {} s", time.as_secs());
-    let over = Cell::new(false);
-    let (mut pressed, (audits, red)) = tokio::join!(
+    let (over, audited) = (Cell::new(false), Cell::new(0));
+    let (mut pressed, (whole, red)) = tokio::join!(
         async {
-            let mut pressed = press_at_random(lab, seed, time).await;
+            let mut pressed = press_at_random(lab, seed, time, &audited).await;
             until_final(lab, &mut pressed).await;
             over.set(true);
             pressed
         },
-        audit_until(lab, &over)
+        audit_until(lab, &over, &audited)
     );
-    pressed.audits = audits;
+    pressed.audits = (audited.get(), whole);
     pressed.violations.extend(red);
     audit_all(lab, &mut pressed).await;
     pressed
 }
 
-async fn press_at_random(lab: &Lab, seed: u64, time: Duration) -> Pressed {
+async fn press_at_random(lab: &Lab, seed: u64, time: Duration, audited: &Cell<usize>) -> Pressed {
     let (mut dice, mut pressed) = (Dice::new(seed, 0), Pressed::default());
     let (end, mut told) = (Instant::now() + time, Instant::now());
     lab.put("/lab/traffic", &json!({"perSecond": 20})).await;
-    while Instant::now() < end {
+    let until = || match audited.get() {
+        0..LEAST_AUDITS => end + FOR_AUDITS,
+        _ => end,
+    };
+    while Instant::now() < until() {
         let picture = lab.picture().await;
         let button = Button::drawn(&mut dice, &picture);
         let Button {
@@ -180,18 +189,18 @@ async fn until_final(lab: &Lab, pressed: &mut Pressed) {
 }
 
 /// Audits live, and notes what is violated. Who is away then is missing, which is no violation.
-async fn audit_until(lab: &Lab, over: &Cell<bool>) -> ((usize, usize), Vec<String>) {
+async fn audit_until(lab: &Lab, over: &Cell<bool>, audited: &Cell<usize>) -> (usize, Vec<String>) {
     let auditor = Auditor::new(lab.services().await).unwrap();
-    let (mut audits, mut whole, mut red) = (0, 0, Vec::new());
+    let (mut whole, mut red) = (0, Vec::new());
     while !over.get() {
         let audit = auditor.audit(Scope::default()).await;
         let checks = audit.violations();
         red.extend(checks.map(|check| format!("audit: {}", json!(check))));
-        audits += 1;
+        audited.set(audited.get() + 1);
         whole += usize::from(audit.missing.is_empty());
         sleep(PAUSE).await;
     }
-    ((audits, whole), red)
+    (whole, red)
 }
 
 /// Every purchase, and every sum once all is quiet.

@@ -29,7 +29,7 @@ mod wanted;
 
 pub use books::Books;
 pub use browser::{Allowed, Axe, Browser, Keystroke, Look, Sight, Tab, Taken};
-pub use buttons::{Pressed, press};
+pub use buttons::{LEAST_AUDITS, Pressed, press};
 pub use client::{Answer, Client};
 pub use collector::{Collector, Exported};
 pub use database::{DeadLetter, File, Traced};
