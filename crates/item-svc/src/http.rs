@@ -4,10 +4,10 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use saga_events::{Amount, ItemId, MAX_MONEY, OutOfRange, Units};
 use serde::{Deserialize, Deserializer, Serialize};
-use svc_chassis::http::{Body, Page, Query, Routes, id_in_path, page_of, resource};
+use svc_chassis::http::{Body, Problem, Query, Routes, id_in_path, ids_in, page_of, resource};
 use svc_chassis::idempotency::{IdempotencyKey, KeyHeader, marked, once};
 use svc_chassis::{Chassis, Error, Tx};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::store::{self, CatalogueItem, Edit, NewItem};
 
@@ -85,34 +85,55 @@ struct Items {
     next_cursor: Option<String>,
 }
 
+/// One of three: nothing, a page, or `ids` alone.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct ItemsQuery {
+    /// How many rows, 1 to 100.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    /// The `nextCursor` of the page before.
+    #[param(format = Uuid)]
+    cursor: Option<String>,
+    /// These items: at most 500 ids, separated by commas. One that does not exist is left out.
+    ids: Option<String>,
+}
+
 /// The catalogue, in order of the items' ids
 ///
-/// All of it, unless a page is asked for.
+/// All of it, unless a page or some are asked for.
 #[utoipa::path(
     get, path = "/items", operation_id = "listItems", tag = "items",
-    params(Page),
-    responses((status = 200, description = "All items, or a page of them", body = Items)),
+    params(ItemsQuery),
+    responses((status = 200, description = "All items, a page of them, or those asked for", body = Items)),
 )]
 async fn list(
-    Query(page): Query<Page>,
+    Query(query): Query<ItemsQuery>,
     chassis: web::Data<Chassis>,
 ) -> Result<HttpResponse, Error> {
-    // A shop window shows everything, unless the caller asks for pages.
-    if page.limit.is_none() && page.cursor.is_none() {
-        let items = chassis
-            .readers
-            .read(|conn| store::items(conn, None, None))
-            .await?;
-        let next_cursor = None;
-        return Ok(HttpResponse::Ok().json(Items { items, next_cursor }));
-    }
-    let pages = page_of::<ItemId>(page.limit, page.cursor.as_deref())?;
-    let (after, limit) = (pages.after, pages.to_read());
-    let items = chassis
-        .readers
-        .read(move |conn| store::items(conn, after, Some(limit)))
-        .await?;
-    let (items, next_cursor) = pages.cut(items, |item| item.id);
+    let ItemsQuery { limit, cursor, ids } = query;
+    let (readers, is_page) = (&chassis.readers, limit.is_some() || cursor.is_some());
+    let (items, next_cursor) = match ids {
+        Some(_) if is_page => {
+            return Err(Problem::malformed("ids", "goes with nothing else").into());
+        }
+        Some(ids) => {
+            let ids = ids_in(&ids, "ids")?;
+            (readers.read(|conn| store::items_of(conn, ids)).await?, None)
+        }
+        None if is_page => {
+            let pages = page_of::<ItemId>(limit, cursor.as_deref())?;
+            let (after, limit) = (pages.after, pages.to_read());
+            let items = readers.read(move |conn| store::items(conn, after, Some(limit)));
+            pages.cut(items.await?, |item| item.id)
+        }
+        // A shop window shows everything, unless the caller asks for less.
+        None => (
+            readers.read(|conn| store::items(conn, None, None)).await?,
+            None,
+        ),
+    };
     Ok(HttpResponse::Ok().json(Items { items, next_cursor }))
 }
 

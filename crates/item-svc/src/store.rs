@@ -117,12 +117,30 @@ impl Books for ItemSaga {
 /// # Errors
 /// 404 where there is none.
 pub fn item(conn: &mut SqliteConnection, id: ItemId) -> Result<CatalogueItem, Error> {
-    let row = items::table
-        .find(id)
-        .select(CatalogueItem::as_select())
-        .get_result(conn)
-        .optional()?;
+    let row = row_of(conn, id)?;
     row.ok_or_else(|| Problem::not_found("ITEM_NOT_FOUND", format!("item {id}")).into())
+}
+
+fn row_of(conn: &mut SqliteConnection, id: ItemId) -> QueryResult<Option<CatalogueItem>> {
+    let row = items::table.find(id).select(CatalogueItem::as_select());
+    row.get_result(conn).optional()
+}
+
+/// Those of these items that there are, in order of id, each once.
+///
+/// # Errors
+/// The database's.
+pub fn items_of(
+    conn: &mut SqliteConnection,
+    mut ids: Vec<ItemId>,
+) -> Result<Vec<CatalogueItem>, Error> {
+    ids.sort_unstable();
+    ids.dedup();
+    // One statement that stays prepared, whatever their number.
+    let rows = ids.into_iter().map(|id| row_of(conn, id));
+    Ok(rows
+        .filter_map(Result::transpose)
+        .collect::<QueryResult<_>>()?)
 }
 
 /// The items after this one in order of id, `limit` of them or all.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use saga_events::{Amount, ItemId, Service};
 use serde::Deserialize;
 use svc_chassis::http::Problem;
@@ -17,7 +18,11 @@ use crate::peers::Peers;
 const READ: Duration = Duration::from_secs(1);
 /// A known price is used this much longer when item-svc does not answer.
 const GRACE: Duration = Duration::from_millis(500);
-
+/// Prices that nobody waits for are read together, once in so long: one request for many items costs
+/// both services little more than one for one.
+const TOGETHER: Duration = Duration::from_millis(100);
+/// The most items in one request.
+const A_REQUEST: usize = 100;
 /// The most prices at hand: some megabytes, whatever the catalogue's size.
 const MOST: usize = 20_000;
 
@@ -32,14 +37,25 @@ pub struct Prices {
 #[derive(Default)]
 struct Book {
     known: HashMap<ItemId, Known>,
-    /// Reads under way: at most one an item, however many orders want it.
+    /// Reads that are to come or under way: at most one an item, however many orders want it.
     reads: HashMap<ItemId, watch::Receiver<Option<Answer>>>,
+    /// Those of them that are to come.
+    to_come: Vec<Read>,
 }
 
 struct Known {
     price: Amount,
     fresh_until: Instant,
 }
+
+/// A read of one item, answered to whoever waits for it.
+struct Read {
+    item: ItemId,
+    answer: watch::Sender<Option<Answer>>,
+}
+
+/// What a read says: there is no such item, or item-svc is away.
+type Answer = Result<Amount, Problem>;
 
 impl Book {
     /// Keeps a price. A full book loses those that are no longer current first, then any: they are
@@ -54,10 +70,17 @@ impl Book {
         }
         self.known.insert(item, price);
     }
-}
 
-/// What a read says: there is no such item, or item-svc is away.
-type Answer = Result<Amount, Problem>;
+    /// Joins the read of this item, or adds one to those that are to come.
+    fn read(&mut self, item: ItemId) -> watch::Receiver<Option<Answer>> {
+        let read = self.reads.entry(item).or_insert_with(|| {
+            let (answer, read) = watch::channel(None);
+            self.to_come.push(Read { item, answer });
+            read
+        });
+        read.clone()
+    }
+}
 
 impl Prices {
     /// None known yet; each is taken for current for this long.
@@ -77,17 +100,29 @@ impl Prices {
     pub async fn of(&self, item: ItemId) -> Result<Amount, Problem> {
         let mut read = {
             let mut book = self.lock();
+            let now = Instant::now();
             match book.known.get(&item) {
-                Some(known) if Instant::now() < known.fresh_until => return Ok(known.price),
+                Some(known) if now < known.fresh_until => return Ok(known.price),
                 // Just expired: good enough for this order, while the next price is being read.
-                Some(known) if Instant::now() < known.fresh_until + self.time_to_live => {
+                Some(known) if now < known.fresh_until + self.time_to_live => {
                     let price = known.price;
-                    self.read(&mut book, item);
+                    let first = book.to_come.is_empty();
+                    book.read(item);
+                    if first && !book.to_come.is_empty() {
+                        let prices = self.clone();
+                        tokio::spawn(async move {
+                            tokio::time::sleep(TOGETHER).await;
+                            prices.read_all().await;
+                        });
+                    }
                     return Ok(price);
                 }
-                Some(_) | None => self.read(&mut book, item),
+                Some(_) | None => book.read(item),
             }
         };
+        // On its own: a client that goes away does not take the read along. It begins once everything
+        // that is wanted at this moment has been added.
+        tokio::spawn(self.clone().read_all());
         let answer = read
             .wait_for(Option::is_some)
             .await
@@ -109,44 +144,42 @@ impl Prices {
         book.reads.remove(&item);
     }
 
-    /// Joins the read of this item, or begins one. It runs on its own: a client that goes away does
-    /// not take it along.
-    fn read(&self, book: &mut Book, item: ItemId) -> watch::Receiver<Option<Answer>> {
-        if let Some(read) = book.reads.get(&item) {
-            return read.clone();
-        }
-        let (done, read) = watch::channel(None);
-        book.reads.insert(item, read.clone());
-        let (prices, this) = (self.clone(), read.clone());
-        tokio::spawn(async move {
-            let asked = tokio::time::timeout(READ, prices.ask(item)).await;
-            let asked = asked
-                .unwrap_or_else(|late| Err(Problem::unavailable(Service::Item.as_str(), late)));
-            let answer = prices.note(item, &this, asked);
-            // Nobody may be waiting: the read was for the next order.
-            let _ = done.send(Some(answer));
-        });
-        read
+    /// Reads what is to come.
+    async fn read_all(self) {
+        let reads = std::mem::take(&mut self.lock().to_come);
+        let requests = reads.chunks(A_REQUEST).map(|reads| self.request(reads));
+        join_all(requests).await;
     }
 
-    async fn ask(&self, item: ItemId) -> Result<Option<Amount>, Problem> {
-        let priced: Option<Priced> = self
-            .peers
-            .get(Service::Item, &format!("/items/{item}"))
-            .await?;
-        Ok(priced.map(|priced| priced.price))
+    async fn request(&self, reads: &[Read]) {
+        let asked = tokio::time::timeout(READ, self.ask(reads)).await;
+        let asked =
+            asked.unwrap_or_else(|late| Err(Problem::unavailable(Service::Item.as_str(), late)));
+        for read in reads {
+            let asked = asked.as_ref().map_err(Problem::clone);
+            let price = asked.map(|prices| prices.get(&read.item).copied());
+            // Nobody may be waiting: the read was for the next order.
+            let _ = read.answer.send(Some(self.note(read, price)));
+        }
+    }
+
+    /// What these cost, without those that do not exist.
+    async fn ask(&self, reads: &[Read]) -> Result<HashMap<ItemId, Amount>, Problem> {
+        let ids: Vec<String> = reads.iter().map(|read| read.item.to_string()).collect();
+        let path = format!("/items?ids={}", ids.join(","));
+        let found: Option<Catalogue> = self.peers.get(Service::Item, &path).await?;
+        let items = found.map(|found| found.items).unwrap_or_default();
+        Ok(items
+            .into_iter()
+            .map(|item| (item.id, item.price))
+            .collect())
     }
 
     /// Keeps what this read has brought. Where item-svc is away, a known price goes on for a moment.
-    fn note(
-        &self,
-        item: ItemId,
-        this: &watch::Receiver<Option<Answer>>,
-        asked: Result<Option<Amount>, Problem>,
-    ) -> Answer {
-        let mut book = self.lock();
+    fn note(&self, this: &Read, asked: Result<Option<Amount>, Problem>) -> Answer {
+        let (mut book, item) = (self.lock(), this.item);
         match book.reads.get(&item) {
-            Some(read) if read.same_channel(this) => book.reads.remove(&item),
+            Some(read) if read.same_channel(&this.answer.subscribe()) => book.reads.remove(&item),
             // Forgotten meanwhile: this may be the price of before.
             Some(_) | None => return asked.and_then(|price| price.ok_or_else(|| unknown(item))),
         };
@@ -179,9 +212,15 @@ fn unknown(item: ItemId) -> Problem {
     Problem::not_found("ITEM_NOT_FOUND", format!("item {item}"))
 }
 
+#[derive(Deserialize)]
+struct Catalogue {
+    items: Vec<Priced>,
+}
+
 /// What matters here of an item. A withdrawn one has a price too: refusing it is the saga's business.
 #[derive(Deserialize)]
 struct Priced {
+    id: ItemId,
     price: Amount,
 }
 
@@ -205,14 +244,17 @@ mod tests {
         let (peers, item) = (Peers::new(services).unwrap(), ItemId::new());
         let prices = Prices::new(peers, Duration::from_secs(60));
         let old = Amount::MAX;
-        let (_done, slow) = watch::channel(None);
-        prices.lock().reads.insert(item, slow.clone());
+        let begun = || {
+            let mut book = prices.lock();
+            book.read(item);
+            book.to_come.pop().unwrap()
+        };
+        let slow = begun();
         prices.forget(item);
-        assert_eq!(prices.note(item, &slow, Ok(Some(old))).ok(), Some(old));
+        assert_eq!(prices.note(&slow, Ok(Some(old))).ok(), Some(old));
         assert!(prices.lock().known.is_empty(), "nobody after it gets it");
 
-        prices.lock().reads.insert(item, slow.clone());
-        assert_eq!(prices.note(item, &slow, Ok(Some(old))).ok(), Some(old));
+        assert_eq!(prices.note(&begun(), Ok(Some(old))).ok(), Some(old));
         assert!(prices.lock().known.contains_key(&item));
     }
 

@@ -1,12 +1,14 @@
 //! Prices, read from an item-svc that does as it is told.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
+use futures_util::future::join_all;
 use order_svc::peers::Peers;
 use order_svc::prices::Prices;
 use saga_events::ItemId;
@@ -34,7 +36,7 @@ impl ItemSvc {
             let state = web::Data::new(state.clone());
             App::new()
                 .app_data(state)
-                .route("/items/{id}", web::get().to(item))
+                .route("/items", web::get().to(items))
         };
         let server = HttpServer::new(app).workers(1).disable_signals();
         let server = server.bind(("127.0.0.1", 0)).unwrap();
@@ -72,14 +74,21 @@ impl ItemSvc {
     }
 }
 
-async fn item(state: web::Data<(Arc<AtomicI64>, Arc<AtomicUsize>)>) -> HttpResponse {
+async fn items(
+    state: web::Data<(Arc<AtomicI64>, Arc<AtomicUsize>)>,
+    query: web::Query<HashMap<String, String>>,
+) -> HttpResponse {
     state.1.fetch_add(1, Ordering::SeqCst);
-    match state.0.load(Ordering::SeqCst) {
-        0 => HttpResponse::NotFound().finish(),
+    let items: Vec<_> = match state.0.load(Ordering::SeqCst) {
+        0 => Vec::new(),
         price if price < 0 => std::future::pending().await,
         // A withdrawn item has a price, too.
-        price => HttpResponse::Ok().json(serde_json::json!({ "price": price, "withdrawn": true })),
-    }
+        price => query["ids"]
+            .split(',')
+            .map(|id| serde_json::json!({ "id": id, "price": price, "withdrawn": true }))
+            .collect(),
+    };
+    HttpResponse::Ok().json(serde_json::json!({ "items": items }))
 }
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -119,6 +128,26 @@ async fn a_new_price_is_seen_when_the_old_one_has_expired() {
         assert!(Instant::now() < deadline, "the old price lives on");
         tokio::task::yield_now().await;
     }
+}
+
+#[actix_web::test]
+async fn prices_that_are_wanted_together_are_read_together() {
+    let item_svc = ItemSvc::start(100);
+    let prices = item_svc.prices(Duration::from_millis(200));
+    let items: Vec<ItemId> = (0..150).map(|_| ItemId::new()).collect();
+    let all_cost = async |price| {
+        let asked = items.iter().map(|item| ask(&prices, *item));
+        join_all(asked).await.iter().all(|cost| *cost == Ok(price))
+    };
+    assert!(all_cost(100).await);
+    assert_eq!(item_svc.reads(), 2, "a hundred a request");
+    item_svc.set(200);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !all_cost(200).await {
+        assert!(Instant::now() < deadline, "the old prices live on");
+        tokio::task::yield_now().await;
+    }
+    assert!(item_svc.reads() < 10, "{} requests", item_svc.reads());
 }
 
 #[actix_web::test]

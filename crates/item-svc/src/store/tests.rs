@@ -159,6 +159,9 @@ fn pages_are_in_order_of_id_and_miss_nothing() {
         items(bench.conn(), Some(ids[1]), Some(2)).unwrap(),
         all[2..]
     );
+    let some = vec![ids[2], ItemId::new(), ids[0], ids[2]];
+    let some = items_of(bench.conn(), some).unwrap();
+    assert_eq!(some, [all[0].clone(), all[2].clone()]);
 }
 
 #[test]

@@ -21,5 +21,5 @@ pub(crate) use hosts::Hosts;
 pub use edge::{RequestContext, edge, passed_on, whole_problems};
 pub use problem::Problem;
 pub use resource::{Resource, Routes, resource};
-pub use shared::{AuditQuery, Own, Pages, audit_answer, own_audit, page_of};
+pub use shared::{AuditQuery, Own, Pages, audit_answer, ids_in, own_audit, page_of};
 pub use status::Status;

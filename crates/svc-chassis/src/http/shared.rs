@@ -209,7 +209,7 @@ pub fn audit_answer(fine: bool, audit: &impl Serialize) -> HttpResponse {
     answer
 }
 
-/// The most purchases that are looked up by their ids at once, and the most that have changed.
+/// The most rows that are looked up by their ids at once, and the most purchases that have changed.
 const MOST_IDS: usize = 500;
 const MOST_CHANGED: i64 = 10_000;
 
@@ -292,12 +292,7 @@ impl TryFrom<SagasQuery> for Which {
                 limit: limit_of(limit, 1000)?,
             }),
             (Some(orders), None) if !is_page && limit.is_none() => {
-                let ids: Result<Vec<OrderId>, _> = orders.split(',').map(str::parse).collect();
-                let ids = ids.ok().filter(|ids| ids.len() <= MOST_IDS);
-                let message = format!("must be at most {MOST_IDS} UUIDs, separated by commas");
-                Ok(Self::Orders(
-                    ids.ok_or_else(|| Problem::malformed("orders", message))?,
-                ))
+                Ok(Self::Orders(ids_in(&orders, "orders")?))
             }
             (None, Some(since)) if !is_page => Ok(Self::Changed {
                 since,
@@ -325,6 +320,19 @@ impl Which {
         let rows = orders.into_iter().map(|order| S::saga(conn, order));
         rows.filter_map(Result::transpose).collect()
     }
+}
+
+/// Reads ids separated by commas.
+///
+/// # Errors
+/// 400 that names the field when they are too many, or one is no UUID.
+pub fn ids_in<Id: std::str::FromStr>(text: &str, field: &str) -> Result<Vec<Id>, Problem> {
+    let ids: Result<Vec<Id>, _> = text.split(',').map(str::parse).collect();
+    let ids = ids.ok().filter(|ids| ids.len() <= MOST_IDS);
+    ids.ok_or_else(|| {
+        let message = format!("must be at most {MOST_IDS} UUIDs, separated by commas");
+        Problem::malformed(field, message)
+    })
 }
 
 /// How many rows a page has: from 1 to `most`, which it is unless given.
