@@ -94,6 +94,29 @@ fn sql_is_only_in_the_store() {
     assert_none("SQL outside of store.rs", found);
 }
 
+/// For an IN of three or more members SQLite builds a table in memory, at each row that it checks.
+#[test]
+fn no_check_costs_a_table() {
+    let mut found = Vec::new();
+    for path in files_ending("up.sql") {
+        let text = read(&path);
+        for (number, line) in text.lines().enumerate() {
+            let lists = line.split(" IN (").skip(1);
+            let members =
+                lists.map(|list| list.split(')').next().unwrap_or(list).split(',').count());
+            if members.max().is_some_and(|most| most > 2) {
+                found.push(format!(
+                    "{}:{}: {}",
+                    path.display(),
+                    number + 1,
+                    line.trim()
+                ));
+            }
+        }
+    }
+    assert_none("a list in a CHECK is written as alternatives", found);
+}
+
 #[test]
 fn every_service_has_the_same_set_of_files() {
     for service in Service::ALL {

@@ -9,7 +9,8 @@ CREATE TABLE orders (
     total_amount INTEGER NOT NULL CHECK (total_amount = unit_price * quantity),
     -- When the pivot is asked to cancel (microseconds since 1970, as all times here).
     deadline     INTEGER NOT NULL,
-    status       TEXT    NOT NULL CHECK (status IN ('PENDING', 'CANCELLING', 'COMPLETED', 'CANCELLED')),
+    -- No IN: for three or more members SQLite builds a table in memory at each row that it checks.
+    status       TEXT    NOT NULL CHECK (status = 'PENDING' OR status = 'CANCELLING' OR status = 'COMPLETED' OR status = 'CANCELLED'),
     -- Why it was cancelled; while CANCELLING, why the pivot is asked.
     reason_code  TEXT,
     failed_step  TEXT,

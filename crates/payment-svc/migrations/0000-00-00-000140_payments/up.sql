@@ -2,7 +2,8 @@
 -- Rows are never deleted in this version: they must outlive every copy of an event.
 CREATE TABLE payments (
     order_id          BLOB    NOT NULL PRIMARY KEY CHECK (length(order_id) = 16),
-    state             TEXT    NOT NULL CHECK (state IN ('Authorizing', 'Processed', 'Failed')),
+    -- No IN: for three or more members SQLite builds a table in memory at each row that it checks.
+    state             TEXT    NOT NULL CHECK (state = 'Authorizing' OR state = 'Processed' OR state = 'Failed'),
     -- The purchase; a tombstone does not know it.
     user_id           BLOB    CHECK (length(user_id) = 16),
     item_id           BLOB    CHECK (length(item_id) = 16),

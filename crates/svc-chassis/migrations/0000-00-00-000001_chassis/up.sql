@@ -26,7 +26,7 @@ INSERT INTO relay_position (id, published) VALUES (1, 0);
 -- Events that could not be applied: undecodable, impossible, or failed too often.
 CREATE TABLE dead_letters (
     id         INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-    reason     TEXT    NOT NULL CHECK (reason IN ('undecodable', 'impossible', 'exhausted')),
+    reason     TEXT    NOT NULL CHECK (reason = 'undecodable' OR reason = 'impossible' OR reason = 'exhausted'),
     error      TEXT    NOT NULL,
     attempts   INTEGER NOT NULL,
     stream     TEXT    NOT NULL,

@@ -1,11 +1,11 @@
 -- What became of a dead letter: `open` until an operator replays or discards it. The row stays.
 ALTER TABLE dead_letters ADD COLUMN state TEXT NOT NULL DEFAULT 'open'
-    CHECK (state IN ('open', 'replayed', 'discarded'));
+    CHECK (state = 'open' OR state = 'replayed' OR state = 'discarded');
 
 -- How `event` is written: `text` is the entry as it came; `escaped` is text in which bytes that are
 -- no UTF-8 are \xNN; `fields` is an entry of other fields than one `event`; `gone` was trimmed.
 ALTER TABLE dead_letters ADD COLUMN form TEXT NOT NULL DEFAULT 'text'
-    CHECK (form IN ('text', 'escaped', 'fields', 'gone'));
+    CHECK (form = 'text' OR form = 'escaped' OR form = 'fields' OR form = 'gone');
 
 -- Open ones are counted at every readiness probe, and are few among those that are settled.
 CREATE INDEX dead_letters_open ON dead_letters (id) WHERE state = 'open';

@@ -2,7 +2,8 @@
 -- Rows are never deleted in this version: they must outlive every copy of an event.
 CREATE TABLE holds (
     order_id       BLOB    NOT NULL PRIMARY KEY CHECK (length(order_id) = 16),
-    state          TEXT    NOT NULL CHECK (state IN ('Reserved', 'Refused', 'Released', 'Confirmed')),
+    -- No IN: for three or more members SQLite builds a table in memory at each row that it checks.
+    state          TEXT    NOT NULL CHECK (state = 'Reserved' OR state = 'Refused' OR state = 'Released' OR state = 'Confirmed'),
     -- The purchase; a tombstone does not know it.
     user_id        BLOB    CHECK (length(user_id) = 16),
     item_id        BLOB    CHECK (length(item_id) = 16),
