@@ -26,6 +26,7 @@ pub fn machine(folder: &Path, redis: Option<String>) -> Result<Machine> {
     Ok(Machine {
         cores: std::thread::available_parallelism()?.get(),
         processor: processor(&read("/proc/cpuinfo")),
+        scheduling: scheduling(&read("/proc/self/stat")).map(str::to_owned),
         file_system: file_system(&read("/proc/self/mounts"), &folder),
         sqlite: sqlite.version,
         redis,
@@ -36,6 +37,17 @@ fn processor(cpuinfo: &str) -> Option<String> {
     let mut lines = cpuinfo.lines();
     let line = lines.find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// The policy is the 41st field (proc_pid_stat(5)); before the third is a name with any characters.
+fn scheduling(stat: &str) -> Option<&'static str> {
+    let (_, from_third) = stat.rsplit_once(')')?;
+    match from_third.split_whitespace().nth(41 - 3)? {
+        "0" => Some("normal"),
+        "3" => Some("batch"),
+        "5" => Some("idle"),
+        _ => Some("real time"),
+    }
 }
 
 /// The kind of file system that a folder is on: the longest mount above it, the last of its kind.
@@ -59,6 +71,14 @@ mod tests {
         let cpuinfo = "processor\t: 0\nmodel name\t: A Processor @ 3 GHz\nmodel name\t: Another\n";
         assert_eq!(processor(cpuinfo).as_deref(), Some("A Processor @ 3 GHz"));
         assert_eq!(processor("processor\t: 0\n"), None);
+    }
+
+    #[test]
+    fn the_scheduling_is_what_somebody_chose() {
+        let stat = |policy| format!("7 (a) b) S {} {policy} 0 0", ["0"; 37].join(" "));
+        assert_eq!(scheduling(&stat(0)), Some("normal"));
+        assert_eq!(scheduling(&stat(3)), Some("batch"));
+        assert_eq!(scheduling(""), None);
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct Machine {
     pub cores: usize,
     /// What the processor is called.
     pub processor: Option<String>,
+    /// How the kernel shares processors out to what the bench starts: `normal` unless somebody chose.
+    pub scheduling: Option<String>,
     /// The kind of file system that the files were on.
     pub file_system: Option<String>,
     /// The SQLite that is built in.

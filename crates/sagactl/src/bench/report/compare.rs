@@ -43,6 +43,11 @@ fn doubts(before: &Report, now: &Report) -> Vec<String> {
     let perhaps = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
     other("processor", perhaps(&was.processor), perhaps(&is.processor));
     other(
+        "scheduling",
+        perhaps(&was.scheduling),
+        perhaps(&is.scheduling),
+    );
+    other(
         "file system",
         perhaps(&was.file_system),
         perhaps(&is.file_system),
@@ -104,6 +109,7 @@ mod tests {
             machine: Machine {
                 cores,
                 processor: None,
+                scheduling: None,
                 file_system: None,
                 sqlite: "3".into(),
                 redis: None,

@@ -80,8 +80,12 @@ fn head(screen: &mut Screen, report: &Report) -> Result<()> {
         .as_deref()
         .unwrap_or("an unknown file system");
     let redis = machine.redis.as_deref().unwrap_or("unknown");
+    let scheduling = match machine.scheduling.as_deref() {
+        None | Some("normal") => String::new(),
+        Some(chosen) => format!(", {chosen} scheduling"),
+    };
     screen.line(format!(
-        "sagactl {} · {} cores, {processor}, {disk} · SQLite {} · Redis {redis}",
+        "sagactl {} · {} cores, {processor}{scheduling}, {disk} · SQLite {} · Redis {redis}",
         report.version, machine.cores, machine.sqlite
     ))?;
     let system = if settings.own_system {
