@@ -46,8 +46,8 @@ use report::{Audited, Long, Ratio, Report, Run, Settings};
 const APPROVED: f64 = 0.9;
 /// The widths at which the floor is measured where no closed loop says at which.
 const WIDTHS: [usize; 2] = [512, 64];
-/// How many purchases are under way in the long run.
-const LONG_IN_FLIGHT: usize = 512;
+/// The load of the long run.
+const LONG: Load = Load::Closed { in_flight: 512 };
 /// A service's own report; a million purchases take some seconds.
 const AUDITED_WITHIN: Duration = Duration::from_secs(300);
 /// From so many processors on, what other programs do is told: the kernel's own writing takes less.
@@ -72,8 +72,9 @@ pub struct Options {
     /// Measures only these: closed-N (so many in flight), open-N (so many a second), floor
     #[arg(long, value_name = "LOAD", value_delimiter = ',')]
     only: Vec<String>,
-    /// Buys so often with 512 in flight, and tells whether that becomes slower. Alone it is all
-    /// that is measured; --only adds loads
+    /// Buys so often with 512 in flight, and tells whether that becomes slower; then a tenth as
+    /// often in a new system, to tell that from a machine that does. Alone it is all that is
+    /// measured; --only adds loads
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(10..))]
     orders: Option<u64>,
     /// Counts for so long under each load
@@ -155,24 +156,38 @@ fn show(
 
 async fn measured(services: Services, options: &Options, plan: &Plan) -> Result<Report> {
     let place = Place::find(services, options).await?;
+    let mut report = at(place, async |place, client| {
+        measured_at(place, client, options, plan).await
+    })
+    .await?;
+    if let (Some(long), Some(orders), false) = (&mut report.long, options.orders, options.running) {
+        let place = Place::start(options.folder.as_ref().map(|folder| folder.join("new"))).await?;
+        let run = at(place, async |place, client| {
+            let bench = bench_at(place, client, options).await?;
+            let (run, _) = bench.load(LONG, Until::Ended(orders / 10)).await?;
+            Ok(run)
+        });
+        long.beside(run.await?);
+    }
+    Ok(report)
+}
+
+/// Does this to a system whose gateway declines as a bench's does, and ends it.
+async fn at<T>(place: Place, work: impl AsyncFnOnce(&Place, &Client) -> Result<T>) -> Result<T> {
     let client = Client::new(place.services())?;
     let gateway = Gateway::take_over(&client).await?;
     let asked = gateway.approve(APPROVED).await;
     asked.context("the share of declines cannot be set: is the demo switch on?")?;
-    let report = measured_at(&place, &client, options, plan).await;
+    let done = work(&place, &client).await;
     let given_back = gateway.give_back().await;
-    let report = report?;
+    let done = done?;
     given_back?;
     place.end().await?;
-    Ok(report)
+    Ok(done)
 }
 
-async fn measured_at(
-    place: &Place,
-    client: &Client,
-    options: &Options,
-    plan: &Plan,
-) -> Result<Report> {
+/// Fills the shop, and has the buyers wait before it.
+async fn bench_at<'a>(place: &Place, client: &'a Client, options: &Options) -> Result<Bench<'a>> {
     let services = place.services();
     let (users, items) = (options.users, options.items);
     let made = Progress::new("shop", 2 * users + items);
@@ -181,12 +196,8 @@ async fn measured_at(
         Some(url) => Some(Redis::at(&url).await?),
         None => None,
     };
-    let version = match &redis {
-        Some(redis) => redis.info().await?.version(),
-        None => None,
-    };
     let order_svc = wire::address_of(services.url(Service::Order))?;
-    let bench = Bench {
+    Ok(Bench {
         meter: Meter {
             pids: place.pids(),
             services: Some(client),
@@ -194,6 +205,19 @@ async fn measured_at(
         },
         buyers: Arc::new(Buyers::new(order_svc, users, items)),
         warm_up: Duration::from_secs(options.warm_up),
+    })
+}
+
+async fn measured_at(
+    place: &Place,
+    client: &Client,
+    options: &Options,
+    plan: &Plan,
+) -> Result<Report> {
+    let bench = bench_at(place, client, options).await?;
+    let version = match &bench.meter.redis {
+        Some(redis) => redis.info().await?.version(),
+        None => None,
     };
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -201,8 +225,8 @@ async fn measured_at(
         machine: machine::machine(&place.folder(), version)?,
         settings: Settings {
             own_system: !options.running,
-            users,
-            items,
+            users: options.users,
+            items: options.items,
             seconds: options.seconds,
             warm_up: options.warm_up,
         },
@@ -232,14 +256,11 @@ async fn measured_at(
         }
     }
     if let Some(orders) = options.orders {
-        let in_flight = LONG_IN_FLIGHT;
-        let (run, tenths) = bench
-            .load(Load::Closed { in_flight }, Until::Ended(orders))
-            .await?;
+        let (run, tenths) = bench.load(LONG, Until::Ended(orders)).await?;
         bench.settle(client).await?;
         report.long = Some(Long::of(run, tenths));
     }
-    report.audit = audit(&services).await?;
+    report.audit = audit(&place.services()).await?;
     report.lacking = lacking(&report);
     report.at = Timestamp::now();
     Ok(report)

@@ -44,12 +44,20 @@ impl Place {
             let redis = options.redis.clone();
             return Ok(Self::Running { services, redis });
         }
+        Self::start(options.folder.clone()).await
+    }
+
+    /// Starts a system, with its files in a folder that is kept, or in one that is not.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub async fn start(folder: Option<PathBuf>) -> Result<Self> {
+        let kept = folder.is_some();
         let mut builder = System::with().set_for_all("SAGA__DEMO", true);
-        if let Some(folder) = &options.folder {
-            builder = builder.files_in(folder);
+        if let Some(folder) = folder {
+            builder = builder.files_in(&folder);
         }
         let system = Box::new(builder.start().await?);
-        let kept = options.folder.is_some();
         Ok(Self::Own { system, kept })
     }
 

@@ -133,6 +133,12 @@ pub struct Long {
     pub tenths: Vec<f64>,
     /// The last tenth over the first.
     pub last_to_first: f64,
+    /// Purchases that ended a second in a new system right after it, a tenth as many; `None` where
+    /// none could be started.
+    pub new_per_second: Option<f64>,
+    /// The last tenth over that. Where it is more than `last_to_first`, so much of what became slower
+    /// is the machine.
+    pub last_to_new: Option<f64>,
 }
 
 /// What the audit found.
@@ -170,6 +176,18 @@ impl Long {
             run,
             tenths,
             last_to_first,
+            new_per_second: None,
+            last_to_new: None,
+        }
+    }
+
+    /// Beside what a new system did right after it, whose faults count as well.
+    pub fn beside(&mut self, new: Run) {
+        let (last, rate) = (self.tenths.last(), new.ended_per_second);
+        self.last_to_new = last.map(|last| last / rate.max(f64::MIN_POSITIVE));
+        self.new_per_second = Some(rate);
+        for (end, count) in new.unexpected {
+            *self.run.unexpected.entry(end).or_default() += count;
         }
     }
 }

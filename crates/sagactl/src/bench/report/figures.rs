@@ -30,6 +30,10 @@ pub fn figures(report: &Report) -> Vec<Figure> {
     }
     if let Some(long) = &report.long {
         figures.push(figure("long", "last tenth to first", long.last_to_first));
+        let to_new = long
+            .last_to_new
+            .map(|ratio| figure("long", "last tenth to new", ratio));
+        figures.extend(to_new);
     }
     figures
 }

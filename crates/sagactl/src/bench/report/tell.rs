@@ -190,6 +190,13 @@ fn tell_long(screen: &mut Screen, long: &Long) -> Result<()> {
         "the last tenth is {:.0} % of the first",
         long.last_to_first * 100.0
     ))?;
+    if let (Some(rate), Some(ratio)) = (long.new_per_second, long.last_to_new) {
+        screen.line(format!(
+            "it is {:.0} % of the {} a second of a new system right after it",
+            ratio * 100.0,
+            number(rate)
+        ))?;
+    }
     Ok(())
 }
 
