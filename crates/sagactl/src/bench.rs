@@ -241,6 +241,7 @@ async fn measured_at(
     for load in &plan.loads {
         let (run, _) = bench.load(*load, Until::Passed(time)).await?;
         bench.settle(client).await?;
+        place.write_back()?;
         if let (Some(in_flight), true) = (load.in_flight(), plan.floor) {
             let floor = floor_of(place, options, in_flight).await?;
             report.ratios.push(Ratio::of(in_flight, &run, &floor));

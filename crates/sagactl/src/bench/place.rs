@@ -1,5 +1,6 @@
 //! The system under the bench: one of its own, that is gone afterwards, or one that runs.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -105,6 +106,25 @@ impl Place {
         let redis = RedisServer::in_folder(folder.path())?;
         redis.start().await?;
         Ok(Ground { redis, folder })
+    }
+
+    /// Has what a load left in memory written to the disk, its log above all. Half a minute later the
+    /// kernel would do it, in the midst of the next load, which would wait for the disk and pay.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write_back(&self) -> Result<()> {
+        let Self::Own { system, .. } = self else {
+            return Ok(());
+        };
+        for entry in system.folder().read_dir()? {
+            let path = entry?.path();
+            if path.is_file() {
+                let written = File::open(&path).and_then(|file| file.sync_all());
+                written.with_context(|| format!("{} cannot be written", path.display()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends the system, in order where its files are kept.
