@@ -224,6 +224,9 @@ async fn an_item_is_made_changed_restocked_and_withdrawn() {
     }
     let listed: Vec<Item> = items.get("/items").await.expect(200).field("items");
     assert_eq!(listed.iter().find(|item| item.id == id).unwrap().stock, 5);
+    let asked = format!("/items?ids={},{id}", ItemId::new());
+    let listed: Vec<Item> = items.get(&asked).await.expect(200).field("items");
+    assert_eq!(listed.iter().map(|item| item.id).collect::<Vec<_>>(), [id]);
     system.note_supply(id, 5);
     system.settled().await;
 }

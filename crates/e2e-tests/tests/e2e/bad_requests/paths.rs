@@ -171,6 +171,13 @@ fn bad_queries() -> Vec<Bad> {
         (Service::Order, "/orders", "olderThan=soon"),
         (Service::Order, "/orders", "olderThan=-5s"),
         (Service::Order, "/orders", "olderThan=10"),
+        (Service::Item, "/items", "ids=sword"),
+        (Service::Item, "/items", "ids="),
+        (
+            Service::Item,
+            "/items",
+            "ids=00000000-0000-7000-8000-000000000000&limit=1",
+        ),
         (Service::Payment, "/payments", "state=Paid"),
         (Service::Notify, "/notifications", "userId=1"),
     ];
