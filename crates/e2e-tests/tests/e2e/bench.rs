@@ -118,6 +118,9 @@ fn a_bench_of_its_own_system_has_every_figure_and_leaves_nothing() {
     assert_eq!(report["long"]["tenths"].as_array().unwrap().len(), 10);
     let long = ["/lastToFirst", "/newPerSecond", "/lastToNew"];
     assert_positive(&report["long"], &long);
+    let figure = |pointer| report["long"].pointer(pointer).unwrap().as_f64().unwrap();
+    let ratio = figure("/tenths/9") / figure("/newPerSecond");
+    assert!((ratio - figure("/lastToNew")).abs() < 1e-9, "{ratio}");
 
     assert_left_nothing(folder.path());
 }
