@@ -143,8 +143,10 @@ impl Fields {
     /// Writing to a string does not fail.
     fn add(&mut self, field: &Field, value: fmt::Arguments<'_>, quoted: bool) {
         // `r#type` is how Rust has to spell it.
-        let mut name = field.name().split("r#");
-        let name = (name.next().unwrap_or(""), name.next().unwrap_or(""));
+        let name = match field.name().split_once('#') {
+            Some((before, after)) => (before.trim_end_matches('r'), after),
+            None => (field.name(), ""),
+        };
         let is_message = name.0 == "message";
         let _ = match (self.format, is_message) {
             (LogFormat::Human, true) => Seen(&mut self.message).write_fmt(value),
