@@ -44,7 +44,8 @@ pub enum Unknown {
 }
 
 /// A payment gateway. Its calls may hang: the caller sets the time limit, and may drop a call
-/// without undoing what the gateway does about it.
+/// without undoing what the gateway does about it. They must not block: they are awaited on the
+/// event thread.
 pub trait Gateway: Send + Sync + 'static {
     /// Charges the amount, or declines to. Idempotent by the order id.
     ///

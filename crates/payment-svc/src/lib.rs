@@ -164,6 +164,6 @@ impl Service for PaymentSvc {
             let charges = charges.context("the task that asks was started twice")?;
             desk.run(charges).await
         });
-        vec![task]
+        vec![task.with_events()]
     }
 }

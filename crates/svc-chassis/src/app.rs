@@ -127,7 +127,12 @@ async fn serve<S: Service>(
     let prune = retention::run::<S>(chassis.clone());
     parts.spawn(async move { ("retention", prune.await) });
     for task in service.tasks(&chassis) {
-        parts.spawn(async move { (task.name, task.run.await) });
+        let run = async move { (task.name, task.run.await) };
+        if task.with_events {
+            parts.spawn_on(run, thread.handle());
+        } else {
+            parts.spawn(run);
+        }
     }
     let probe = chassis.clone();
     parts.spawn(async move { ("storage probe", probe.heal_storage().await) });

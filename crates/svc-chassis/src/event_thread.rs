@@ -2,7 +2,8 @@
 //!
 //! What one of them hands to the next is there without waking another thread: a tenth of what a
 //! purchase costs. While the writer commits, what arrives waits in the socket and becomes the next
-//! batch. Whatever must not wait for a commit (HTTP, health checks, a service's own tasks) runs elsewhere.
+//! batch. Whatever must not wait for a commit (HTTP, health checks, most of a service's own tasks)
+//! runs elsewhere.
 
 use std::io;
 

@@ -120,6 +120,8 @@ pub struct Task {
     pub name: &'static str,
     /// The task; an error ends the service.
     pub run: Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>,
+    /// Whether it runs on the event thread.
+    pub(crate) with_events: bool,
 }
 
 impl Task {
@@ -131,6 +133,17 @@ impl Task {
         Self {
             name,
             run: Box::pin(run),
+            with_events: false,
+        }
+    }
+
+    /// Runs it on the event thread: what a commit hands to it, and what it hands to the writer, is there
+    /// without waking another thread. It waits for commits, and they for it: it must be quick.
+    #[must_use]
+    pub fn with_events(self) -> Self {
+        Self {
+            with_events: true,
+            ..self
         }
     }
 }
