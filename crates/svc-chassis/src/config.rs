@@ -100,6 +100,8 @@ pub struct Consumption {
     pub max_in_flight: usize,
     /// Tries of a step before its event is a dead letter.
     pub max_tries: u32,
+    /// From one read that brought events to the next, in milliseconds, at least.
+    pub pace_ms: u64,
 }
 
 /// How long what is over is kept.
@@ -356,6 +358,7 @@ fn check(settings: &Settings) -> Result<(), ConfigError> {
             1 << 20,
         ),
         ("consumer.max_tries", consumer.max_tries.into(), 1, 1_000),
+        ("consumer.pace_ms", consumer.pace_ms, 0, 1_000),
         ("retention.journal_s", retention.journal_s, 1, CENTURY_S),
         (
             "retention.idempotency_keys_s",

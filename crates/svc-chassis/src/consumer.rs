@@ -8,6 +8,7 @@ use std::time::Duration;
 use saga_events::bus::{Bus, Delivery};
 use saga_events::{Event, EventType, Timestamp, TraceParent};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Consumption;
@@ -44,6 +45,7 @@ impl<S: Service> EventLoop<S> {
         let in_flight = Arc::new(Semaphore::new(self.limits.max_in_flight));
         let (retry, retries) = mpsc::unbounded_channel();
         tokio::spawn(try_again(retries, self.writer.clone()));
+        let pace = Duration::from_millis(self.limits.pace_ms);
         let mut delay = Duration::from_millis(50);
         loop {
             // Nothing but shutdown may drop a read: what Redis answers to an abandoned one stays
@@ -65,9 +67,11 @@ impl<S: Service> EventLoop<S> {
                 }
             };
             delay = Duration::from_millis(50);
-            if !deliveries.is_empty() {
-                failpoint!("consumer.after_read");
+            if deliveries.is_empty() {
+                continue;
             }
+            failpoint!("consumer.after_read");
+            let again = Instant::now() + pace;
             let mut deliveries = deliveries.into_iter();
             while deliveries.len() > 0 {
                 // Waiting here is the back-pressure: what is not read stays in Redis.
@@ -82,6 +86,13 @@ impl<S: Service> EventLoop<S> {
                     .zip(deliveries.by_ref())
                     .map(|(permit, delivery)| self.step(delivery, permit, &retry));
                 self.writer.submit_all(jobs.collect::<Vec<_>>());
+            }
+            if !pace.is_zero() {
+                // What arrives meanwhile is read together.
+                tokio::select! {
+                    () = self.shutdown.cancelled() => return Ok(()),
+                    () = tokio::time::sleep_until(again) => {}
+                }
             }
         }
     }

@@ -111,3 +111,22 @@ async fn a_watcher_that_never_reads_holds_no_purchase_up() {
     system.settled().await;
     drop(watcher);
 }
+
+#[tokio::test]
+async fn who_reads_at_a_pace_takes_together_what_came_meanwhile() {
+    let key = "SAGA__CONSUMER__PACE_MS";
+    let system = System::with().set(Service::Notify, key, 1000).start().await;
+    let sale = buyer(&system).await;
+    // One after another, so each letter could have had a batch of its own.
+    for _ in 0..30 {
+        assert!(system.buy(sale).await.is_completed());
+    }
+    system.until_closed().await;
+    let file = system.file(Service::Notify);
+    let letters = file.number("SELECT count(*) AS number FROM notifications");
+    // A batch has one time.
+    let batches = file.number("SELECT count(DISTINCT created_at) AS number FROM notifications");
+    assert_eq!(letters, 30);
+    assert!(batches <= 15, "{batches} batches");
+    system.settled().await;
+}

@@ -1,5 +1,7 @@
 //! notify-svc's row.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 use diesel_migrations::EmbeddedMigrations;
 use notify_svc::schema::notifications;
@@ -33,12 +35,19 @@ svc_chassis::cached_insert! {
     id, order_id, user_id, kind, amount, text, channels, answered, created_at, updated_at, bucket
 }
 
+/// What notify-svc's default is.
+const PACE: Duration = Duration::from_millis(20);
+
 /// notify-svc's part.
 pub struct Notify;
 
 impl Work for Notify {
     fn migrations(&self) -> Vec<EmbeddedMigrations> {
         notify_svc::NotifySvc::migrations()
+    }
+
+    fn pace(&self) -> Duration {
+        PACE
     }
 
     fn hear(&mut self, batch: &mut Batch<'_>, _: EventType, bought: Bought) -> QueryResult<()> {

@@ -67,6 +67,11 @@ pub trait Work {
         bought: Bought,
     ) -> QueryResult<()>;
 
+    /// From one read that brought inputs to the next, at least.
+    fn pace(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Whether there is something to do without an input.
     fn is_busy(&self) -> bool {
         false
@@ -156,6 +161,12 @@ fn work(options: &Options, mut work: impl Work) -> Result<()> {
     tell(done.clone())?;
     while !done.stop.load(Ordering::Relaxed) {
         let heard = conveyor.read(&texts, work.is_busy())?;
+        let pace = if heard.is_empty() {
+            Duration::ZERO
+        } else {
+            work.pace()
+        };
+        let again = Instant::now() + pace;
         if !heard.is_empty() || work.is_busy() {
             let mut jobs = heard.len();
             let said = ledger.commit(&mut texts, |batch| {
@@ -189,6 +200,7 @@ fn work(options: &Options, mut work: impl Work) -> Result<()> {
             add(&done.checkpoints, u64::from(ledger.tend()?));
         }
         trimmer.tend()?;
+        std::thread::sleep(again.saturating_duration_since(Instant::now()));
     }
     Ok(())
 }
