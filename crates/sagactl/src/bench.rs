@@ -3,6 +3,7 @@
 
 mod buyers;
 mod driver;
+mod evenness;
 mod floor;
 mod machine;
 mod measure;
@@ -52,6 +53,8 @@ const LONG: Load = Load::Closed { in_flight: 512 };
 const AUDITED_WITHIN: Duration = Duration::from_secs(300);
 /// From so many processors on, what other programs do is told: the kernel's own writing takes less.
 const OTHERS: f64 = 0.2;
+/// From this share of slow time on, the slowest of a hundred purchases may be slow for the machine's sake.
+const SLOW: f64 = 0.005;
 /// Until the last buyers are told, so that the audit can judge sums.
 const QUIET_WITHIN: Duration = Duration::from_secs(60);
 
@@ -223,6 +226,7 @@ async fn measured_at(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         at: Timestamp::now(),
         machine: machine::machine(&place.folder(), version)?,
+        slow_share: slow_share().await?,
         settings: Settings {
             own_system: !options.running,
             users: options.users,
@@ -265,6 +269,11 @@ async fn measured_at(
     report.lacking = lacking(&report);
     report.at = Timestamp::now();
     Ok(report)
+}
+
+async fn slow_share() -> Result<f64> {
+    let _line = Progress::waiting("machine");
+    Ok(tokio::task::spawn_blocking(evenness::slow_share).await?)
 }
 
 /// The floor at this width, on a Redis of its own that is set as the system's.
@@ -322,6 +331,13 @@ fn lacking(report: &Report) -> Vec<String> {
         report.machine.file_system.as_deref() != Some("tmpfs"),
         "the files are in memory, where a sync costs nothing: --folder on a disk says more",
     );
+    if report.slow_share > SLOW {
+        lacking.push(format!(
+            "the machine ran at less than half its speed in {:.1} % of the time, with nothing to do: \
+             P99 and MAX are its own, too",
+            report.slow_share * 100.0
+        ));
+    }
     let runs = report.runs().map(|run| (run.name.clone(), run));
     let floors = report.floor.iter();
     let floors = floors.map(|run| (format!("floor {}", run.name), run));

@@ -29,6 +29,10 @@ pub struct Report {
     pub at: Timestamp,
     /// Where it ran.
     pub machine: Machine,
+    /// The share of the time, from 0 to 1, in which a processor of it ran at less than half its speed
+    /// while nothing else was to do.
+    #[serde(default)]
+    pub slow_share: f64,
     /// How it was done.
     pub settings: Settings,
     /// What the system did under each load.

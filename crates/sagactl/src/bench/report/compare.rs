@@ -114,6 +114,7 @@ mod tests {
                 sqlite: "3".into(),
                 redis: None,
             },
+            slow_share: 0.0,
             settings: Settings {
                 own_system: true,
                 users: 1,
