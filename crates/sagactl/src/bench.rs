@@ -53,8 +53,6 @@ const LONG: Load = Load::Closed { in_flight: 512 };
 const AUDITED_WITHIN: Duration = Duration::from_secs(300);
 /// From so many processors on, what other programs do is told: the kernel's own writing takes less.
 const OTHERS: f64 = 0.2;
-/// From this share of slow time on, the slowest of a hundred purchases may be slow for the machine's sake.
-const SLOW: f64 = 0.005;
 /// Until the last buyers are told, so that the audit can judge sums.
 const QUIET_WITHIN: Duration = Duration::from_secs(60);
 
@@ -331,13 +329,7 @@ fn lacking(report: &Report) -> Vec<String> {
         report.machine.file_system.as_deref() != Some("tmpfs"),
         "the files are in memory, where a sync costs nothing: --folder on a disk says more",
     );
-    if report.slow_share > SLOW {
-        lacking.push(format!(
-            "the machine ran at less than half its speed in {:.1} % of the time, with nothing to do: \
-             P99 and MAX are its own, too",
-            report.slow_share * 100.0
-        ));
-    }
+    lacking.extend(evenness::warning(report.slow_share));
     let runs = report.runs().map(|run| (run.name.clone(), run));
     let floors = report.floor.iter();
     let floors = floors.map(|run| (format!("floor {}", run.name), run));

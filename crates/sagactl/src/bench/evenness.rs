@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 const WATCHED: Duration = Duration::from_secs(4);
 /// What is done in so long is compared.
 const WINDOW: Duration = Duration::from_millis(10);
+/// From this share on, the slowest of a hundred purchases may be slow for the machine's sake.
+const SLOW: f64 = 0.005;
 
 /// Keeps a processor busy for some seconds. Answers the share of the time, from 0 to 1, in which it ran
 /// at less than half its speed.
@@ -15,6 +17,17 @@ pub fn slow_share() -> f64 {
     let end = Instant::now() + WATCHED;
     let windows = std::iter::from_fn(|| (Instant::now() < end).then(work));
     share_below_half(windows.collect())
+}
+
+/// What whoever reads the latencies has to know of this share; `None`: nothing.
+pub fn warning(slow_share: f64) -> Option<String> {
+    (slow_share > SLOW).then(|| {
+        format!(
+            "before the first load the machine ran at less than half its speed in {:.1} % of the time: \
+             P99 and MAX are its own, too",
+            slow_share * 100.0
+        )
+    })
 }
 
 /// How much is done in a window.
@@ -46,6 +59,13 @@ mod tests {
         let held_up = even.into_iter().chain([48, 9, 60, 51, 70]).collect();
         assert_eq!(share_below_half(held_up), 2.0 / 25.0);
         assert_eq!(share_below_half(Vec::new()), 0.0);
+    }
+
+    #[test]
+    fn who_reads_latencies_is_warned_where_they_may_be_the_machines() {
+        let words = warning(0.118).unwrap();
+        assert!(words.contains("half its speed in 11.8 %"), "{words}");
+        assert_eq!(warning(SLOW), None);
     }
 
     #[test]
